@@ -1,0 +1,12 @@
+# CUDA is optional. PLUMBLINE_CUDA_FOUND says whether the CUDA kernels are part of this build.
+set(PLUMBLINE_CUDA_FOUND OFF)
+if(NOT PLUMBLINE_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    set(PLUMBLINE_CUDA_FOUND ON)
+  elseif(PLUMBLINE_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "PLUMBLINE_CUDA is ON and no CUDA compiler was found; install the CUDA toolkit or set CUDACXX")
+  endif()
+endif()
+message(STATUS "CUDA compiler: ${CMAKE_CUDA_COMPILER} (kernels built: no, there are no CUDA kernels yet)")

@@ -1,0 +1,87 @@
+// What the drive stage reports of one request once it has ended: stamps, token events, counts, outcome. Nothing is
+// computed here; the record stage turns it into metrics.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace loadgen {
+
+/// How a request ended; a closed set, the same words in logs, points and labels.
+enum class Outcome : std::uint8_t {
+  ok,
+  empty_output,          ///< HTTP 200, clean end, no token
+  bad_content,           ///< an expectation of the scenario was not met
+  stream_error,          ///< error object in a 200 stream before the first token
+  stream_error_partial,  ///< the same after tokens
+  truncated,             ///< cut after the first response byte
+  reset,                 ///< cut before it
+  connect,               ///< refused, unreachable, name
+  malformed,             ///< no HTTP, JSON or SSE
+  overloaded,            ///< HTTP 429 or 503, or TGI `overloaded`
+  http_4xx,
+  http_5xx,
+  timeout_connect,
+  timeout_ttft,
+  timeout_total,
+  client_resource,       ///< this machine ran out of ports or descriptors: the run is INVALID
+  dropped,               ///< due and never sent
+  cancelled,             ///< cut off by the plan (end of drain, interrupt); not an error
+};
+inline constexpr std::size_t outcome_count = 18;
+
+std::string_view label(Outcome outcome) noexcept;
+
+/// True for outcomes that count as failures: neither ok nor cancelled.
+constexpr bool is_failure(Outcome outcome) noexcept { return outcome != Outcome::ok && outcome != Outcome::cancelled; }
+
+enum class Phase : std::uint8_t { warmup, measure, drain };
+std::string_view label(Phase phase) noexcept;
+
+/// Where the number of output tokens comes from, best first.
+enum class TokenSource : std::uint8_t { none, server_usage, server_stream, chunks };
+std::string_view label(TokenSource source) noexcept;
+
+/// CLOCK_MONOTONIC nanoseconds; 0 = this never happened.
+struct Stamps {
+  std::int64_t intended = 0;   ///< planned start; closed loop: the moment the slot became free
+  std::int64_t dispatch = 0;   ///< handed to a connection
+  std::int64_t connected = 0;  ///< connection ready (= dispatch on a reused one)
+  std::int64_t send = 0;       ///< directly before the first byte is given to the kernel
+  std::int64_t sent = 0;       ///< last byte accepted by the kernel
+  std::int64_t headers = 0;    ///< response head complete
+  std::int64_t first_token = 0;
+  std::int64_t last_token = 0;
+  std::int64_t end = 0;        ///< [DONE] or body complete, or the failure
+};
+
+/// One token-bearing event: when its bytes were read, and how many new tokens it brought (0 = unknown).
+struct TokenEvent {
+  std::int64_t at_ns = 0;
+  std::uint32_t tokens = 1;
+};
+
+struct RequestRecord {
+  std::uint64_t index = 0;  ///< position in the plan
+  std::uint32_t entry = 0;  ///< position in the mix
+  Phase phase = Phase::warmup;
+  Outcome outcome = Outcome::cancelled;
+  std::uint16_t http_status = 0;  ///< 0 = no response head
+  bool new_connection = false;
+  bool streamed = false;          ///< asked for as a stream
+  Stamps stamps;
+  std::vector<TokenEvent> events;
+  std::uint32_t requested_tokens = 0;
+  std::uint32_t output_tokens = 0;
+  TokenSource token_source = TokenSource::none;
+  std::optional<std::uint32_t> input_tokens;
+  std::uint32_t coalesced_events = 0;  ///< token events that shared a read with another
+  std::string finish_reason;
+  std::string error_type;              ///< the server's own word, if any
+  std::string error;                   ///< one line for people
+};
+
+}  // namespace loadgen

@@ -1,0 +1,43 @@
+// A gate: one statement about a run's numbers that must hold, such as `p99(e2e) < 1500ms`. Parsed here, judged in summarize.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "loadgen/plan/metric.hpp"
+#include "loadgen/result.hpp"
+
+namespace loadgen {
+
+/// mean(m), min(m), max(m) or a percentile pNN(m) of a latency metric.
+struct LatencyTerm {
+  enum class Statistic : std::uint8_t { mean, min, max, percentile } statistic = Statistic::percentile;
+  double quantile = 0.99;  ///< in (0, 1), for percentiles
+  Metric metric = Metric::e2e;
+};
+
+/// Scalars of a run: share of failures, rates per second, mean requests in flight.
+enum class Scalar : std::uint8_t {
+  error_rate,               ///< failed / (ok + failed), 0..1
+  qps,                      ///< request_throughput: successes that ended in the window, per second
+  output_token_throughput,  ///< tokens per second
+  concurrency_mean,
+  errors,                   ///< number of failed requests
+};
+
+struct Gate {
+  enum class Comparison : std::uint8_t { less, less_equal, greater, greater_equal };
+  std::string text;                                 ///< as written
+  std::variant<LatencyTerm, Scalar> term;
+  Comparison comparison = Comparison::less;
+  double limit = 0;   ///< ms for latency terms, a plain number (0.001 for 0.1%) for scalars
+  std::string entry;  ///< the mix entry it is about; empty: the whole run
+};
+
+/// Parses `p99(e2e) < 1500ms`, `mean(ttft) <= 0.2s`, `error_rate < 0.1%`, `qps >= 8`, `p95(ttft, entry-name) < 300ms`.
+/// Errors say what was expected and where.
+Result<Gate, std::string> parse_gate(std::string_view text);
+
+}  // namespace loadgen

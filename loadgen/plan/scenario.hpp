@@ -1,0 +1,115 @@
+// What a run is asked to do, fully typed and validated: the result of reading a scenario file or the command line.
+// Pure values; knows nothing of sockets or clocks.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "loadgen/plan/gate.hpp"
+
+namespace loadgen {
+
+using std::chrono::nanoseconds;
+
+/// The wire protocol of a mix entry. `label()` spells it as flags and files do.
+enum class Route : std::uint8_t { tgi_stream, tgi, openai_chat, openai_completions, gateway };
+
+/// The word used for a route in flags, files, labels: tgi-stream, tgi, openai-chat, openai-completions, gateway.
+const char* label(Route route) noexcept;
+std::optional<Route> route_from(std::string_view word) noexcept;
+
+/// Whether the answer is asked for as server-sent events or as one body.
+enum class Delivery : std::uint8_t { stream, whole };
+
+/// `http://host:port[/base]`, parsed. `host` is without brackets; `authority` is what the Host header carries.
+struct Target {
+  std::string url;        ///< as the user wrote it, without a trailing slash
+  std::string host;       ///< name or address
+  std::uint16_t port = 80;
+  std::string authority;  ///< host:port as sent in the Host header
+  std::string base_path;  ///< "" or "/prefix", prepended to the route's path
+};
+
+/// Sampling parameters sent with a request; absent means the field is not sent.
+struct Parameters {
+  std::uint32_t max_new_tokens = 128;
+  std::optional<double> temperature;
+  std::optional<double> top_p;
+  std::optional<std::int64_t> top_k;
+  std::optional<std::int64_t> seed;
+  std::vector<std::string> stop;
+};
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// One weighted member of the mix: a prompt family sent to one model over one route.
+struct MixEntry {
+  std::string name;         ///< unique, used as tag and in `mix.<entry>`
+  double weight = 1.0;      ///< > 0; shares are weight / sum of weights
+  Target target;
+  Route route = Route::tgi_stream;
+  Delivery delivery = Delivery::stream;
+  std::string model;        ///< sent as model / model_id; empty: not sent
+  std::string scenario;     ///< qa, summarize, rewrite or empty; a label everywhere, sent on the gateway route
+  Headers headers;          ///< extra request headers
+  Parameters parameters;
+  std::vector<std::string> prompts;  ///< at least one
+};
+
+/// Keep `concurrency` requests in flight; the next one starts when one ends.
+struct ClosedLoop {
+  std::uint32_t concurrency = 1;
+};
+
+enum class Arrivals : std::uint8_t { poisson, constant };
+const char* label(Arrivals arrivals) noexcept;
+
+/// Send at planned instants whatever comes back.
+struct OpenLoop {
+  double rate = 1.0;  ///< mean requests per second, > 0
+  Arrivals arrivals = Arrivals::poisson;
+};
+
+using Load = std::variant<ClosedLoop, OpenLoop>;
+
+struct Timeouts {
+  nanoseconds connect = std::chrono::seconds(5);
+  nanoseconds first_token = std::chrono::seconds(60);  ///< from send to the first token event (or response head)
+  nanoseconds total = std::chrono::seconds(300);       ///< from send to the end
+};
+
+/// How long to measure: a window of time, or a number of measured requests. Exactly one is set.
+struct Length {
+  std::optional<nanoseconds> duration;    ///< the measured window alone
+  std::optional<std::uint64_t> requests;  ///< measured requests; nothing is sent after the last of them
+};
+
+enum class RecordLevel : std::uint8_t {
+  all,      ///< everything in the run directory
+  summary,  ///< no requests.jsonl and no points.lp
+};
+
+struct Scenario {
+  std::string name;    ///< used in reports
+  std::string source;  ///< file name, or "command line"
+  std::uint64_t seed = 1;
+  Load load = ClosedLoop{};
+  Length length;
+  std::optional<nanoseconds> warmup;  ///< absent: decided by rule while running (llm metrics: steadiness)
+  nanoseconds drain_max = std::chrono::seconds(60);
+  Timeouts timeouts;
+  std::uint32_t threads = 0;  ///< I/O threads; 0 = half of the cores, at least 1
+  bool nonce = true;          ///< put a unique tag at the start of each prompt, so that no prefix cache helps
+  std::vector<MixEntry> mix;  ///< at least one
+  std::vector<Gate> gates;
+};
+
+/// True for an open-loop load, where latency counts from the planned instant.
+inline bool is_open_loop(const Scenario& scenario) noexcept { return std::holds_alternative<OpenLoop>(scenario.load); }
+
+}  // namespace loadgen
