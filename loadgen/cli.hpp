@@ -1,0 +1,47 @@
+// The command line: flags in, one typed command out. Scenario files and flags go through the same validation.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "loadgen/exit_code.hpp"
+#include "loadgen/export/progress.hpp"
+#include "loadgen/export/run_export.hpp"
+#include "loadgen/plan/scenario.hpp"
+
+namespace loadgen {
+
+/// `loadgen run`
+struct RunCommand {
+  Scenario scenario;
+  ExportOptions exports;
+  ProgressKind progress = ProgressKind::automatic;
+};
+
+/// `loadgen check SCENARIO`: what validation found, ready to print.
+struct CheckCommand {
+  Scenario scenario;
+};
+
+/// `loadgen probe --target URL [--model M ...]`
+struct ProbeCommand {
+  Target target;
+  std::vector<std::string> models;     ///< default: qwen2, llama3
+  std::vector<std::string> scenarios;  ///< default: qa, summarize, rewrite
+  Timeouts timeouts;
+};
+
+/// Nothing to run: help or version was printed, or the input was bad (the message is on stderr already).
+struct Done {
+  ExitCode code = ExitCode::pass;
+};
+
+using Command = std::variant<RunCommand, CheckCommand, ProbeCommand, Done>;
+
+/// Parses argv, reads the scenario file, fills in credentials from the environment or files. Prints help and usage errors
+/// itself; never throws for bad input.
+Command parse_command_line(int argc, const char* const* argv);
+
+}  // namespace loadgen

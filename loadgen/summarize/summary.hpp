@@ -1,0 +1,112 @@
+// The result of a run as numbers that can be printed, gated and compared: what summary.json holds. Pure values.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loadgen/exit_code.hpp"
+#include "loadgen/plan/scenario.hpp"
+#include "loadgen/record/run_totals.hpp"
+
+namespace loadgen {
+
+/// One metric in milliseconds. A value that does not exist, or whose percentile has too few samples, is absent.
+struct MetricSummary {
+  std::uint64_t count = 0;
+  std::uint64_t censored = 0;  ///< requests cut by a timeout: they rank above every value
+  std::optional<double> mean, std, min, p50, p90, p95, p99, p99_9, max;
+  std::optional<double> p99_upper;  ///< 99 % upper confidence bound of p99 (MLPerf early-stopping estimate)
+};
+
+struct Counts {
+  std::uint64_t sent = 0;       ///< all phases
+  std::uint64_t warmup = 0, measured = 0, drain = 0;
+  std::uint64_t ok = 0, failed = 0, cancelled = 0;    ///< measured population
+  std::map<std::string, std::uint64_t> outcomes;      ///< measured population, by outcome, zero ones left out
+  std::map<std::string, std::uint64_t> finish_reasons;
+  std::map<std::string, std::uint64_t> errors;        ///< distinct error texts with counts
+  std::uint64_t output_tokens = 0, input_tokens = 0, wasted_tokens = 0, osl_mismatches = 0;
+};
+
+struct Rates {
+  std::optional<double> error_rate;  ///< failed / (ok + failed); absent without requests
+  double request_throughput = 0, output_token_throughput = 0, input_token_throughput = 0, total_token_throughput = 0;
+  double offered_rate = 0, achieved_rate = 0;
+  std::optional<double> planned_rate;  ///< open loop
+  double concurrency_mean = 0;
+  std::uint32_t concurrency_max = 0;
+  double vllm_output_token_throughput = 0;  ///< over all requests, ramp and drain included
+};
+
+/// The whole run or one mix entry.
+struct Slice {
+  Counts counts;
+  Rates rates;
+  std::array<MetricSummary, metric_count> metrics;
+  std::map<std::string, double> token_source_shares;
+};
+
+enum class Health : std::uint8_t { valid, suspect, invalid };
+
+/// One row of the client-health table.
+struct HealthCheck {
+  std::string name;     ///< lateness_p99, offered_rate, dropped, client_resource, io_cpu, loop_lag_p99, ...
+  std::string measured; ///< with unit, for people; "not measured" where it could not be
+  std::string limits;   ///< what VALID and SUSPECT ask for
+  std::optional<double> value;
+  Health status = Health::valid;
+};
+
+struct Validity {
+  Health status = Health::valid;
+  std::vector<std::string> reasons;  ///< one sentence per check that is not valid: what, how much, what to do
+  std::vector<HealthCheck> checks;
+};
+
+struct GateResult {
+  enum class Status : std::uint8_t { pass, fail, inconclusive } status = Status::inconclusive;
+  std::string text;             ///< the gate as written
+  std::optional<double> value;  ///< in the gate's unit
+  std::string note;             ///< why inconclusive; warnings (send-anchored gate in open loop)
+};
+
+enum class Verdict : std::uint8_t { pass, fail, inconclusive, none };
+
+/// What an exporter did with what it was given; offered = stored + rejected + spilled + dropped.
+struct ExportAccount {
+  std::uint64_t offered = 0, stored = 0, rejected = 0, spilled = 0, dropped = 0;
+  std::string spill_file;   ///< empty if nothing was spilled
+  std::string first_error;
+};
+
+struct HostFacts {
+  std::string cpu, kernel, governor;
+  unsigned cores = 0;
+};
+
+struct Summary {
+  int schema_version = 1;
+  RunFacts facts;
+  HostFacts host;
+  Slice overall;
+  std::vector<std::pair<std::string, Slice>> mix;  ///< entry name -> numbers
+  Validity validity;
+  std::vector<GateResult> gates;
+  Verdict verdict = Verdict::none;  ///< pass only if every gate passed; none without gates
+  std::map<std::string, ExportAccount> exporters;
+  std::vector<std::string> warnings;
+  std::optional<double> ttft_slope_ms_per_s, concurrency_slope_per_s;  ///< steadiness over the window, when assessed
+  bool over_saturated = false;
+};
+
+/// Adds up, judges validity, evaluates gates. Pure; does not look at the machine (host facts are passed in).
+Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostFacts& host);
+
+/// The exit code a finished run ends with: invalid before degraded before gate results.
+ExitCode exit_code(const Summary& summary);
+
+}  // namespace loadgen
