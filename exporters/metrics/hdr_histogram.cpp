@@ -13,11 +13,11 @@ constexpr int max_digits = 5;
 int sub_bucket_magnitude(int digits) noexcept {
   std::uint64_t largest_single = 2;
   for (int i = 0; i < digits; ++i) largest_single *= 10;
-  return std::bit_width(largest_single - 1);
+  return 64 - std::countl_zero(largest_single - 1);
 }
 
 int unit_magnitude(std::int64_t lowest) noexcept {
-  return std::bit_width(static_cast<std::uint64_t>(lowest)) - 1;
+  return 63 - std::countl_zero(static_cast<std::uint64_t>(lowest));
 }
 
 std::size_t bucket_count(std::int64_t highest, int covered_magnitude) noexcept {

@@ -39,7 +39,7 @@ class HdrLayout {
   /// Smallest value of a slot.
   std::int64_t lowest_of(std::size_t slot) const noexcept;
   /// Largest value of a slot: what percentiles and maxima report.
-  std::int64_t highest_of(std::size_t slot) const noexcept { return lowest_of(slot) + width_of(slot) - 1; }
+  std::int64_t highest_of(std::size_t slot) const noexcept { return lowest_of(slot) + (width_of(slot) - 1); }
   /// Middle of a slot: what mean and deviation use.
   std::int64_t median_of(std::size_t slot) const noexcept { return lowest_of(slot) + (width_of(slot) >> 1); }
   /// How many integers share a slot.
@@ -47,8 +47,8 @@ class HdrLayout {
 
  private:
   int bucket_magnitude(std::int64_t value) const noexcept {
-    return std::bit_width(static_cast<std::uint64_t>(value | sub_bucket_mask_)) - unit_magnitude_ -
-           sub_half_magnitude_ - 1;
+    return 63 - std::countl_zero(static_cast<std::uint64_t>(value | sub_bucket_mask_)) - unit_magnitude_ -
+           sub_half_magnitude_;
   }
 
   int unit_magnitude_;            ///< log2 of the width of the narrowest slot
