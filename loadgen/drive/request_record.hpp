@@ -27,16 +27,18 @@ enum class Outcome : std::uint8_t {
   timeout_connect,
   timeout_ttft,
   timeout_total,
-  client_resource,       ///< this machine ran out of ports or descriptors: the run is INVALID
-  dropped,               ///< due and never sent
-  cancelled,             ///< cut off by the plan (end of drain, interrupt); not an error
+  client_resource,  ///< this machine ran out of ports or descriptors: the run is INVALID
+  dropped,          ///< due and never sent
+  cancelled,        ///< cut off by the plan (end of drain, interrupt); not an error
 };
 inline constexpr std::size_t outcome_count = 18;
 
 std::string_view label(Outcome outcome) noexcept;
 
 /// True for outcomes that count as failures: neither ok nor cancelled.
-constexpr bool is_failure(Outcome outcome) noexcept { return outcome != Outcome::ok && outcome != Outcome::cancelled; }
+constexpr bool is_failure(Outcome outcome) noexcept {
+  return outcome != Outcome::ok && outcome != Outcome::cancelled;
+}
 
 enum class Phase : std::uint8_t { warmup, measure, drain };
 std::string_view label(Phase phase) noexcept;
@@ -55,7 +57,7 @@ struct Stamps {
   std::int64_t headers = 0;    ///< response head complete
   std::int64_t first_token = 0;
   std::int64_t last_token = 0;
-  std::int64_t end = 0;        ///< [DONE] or body complete, or the failure
+  std::int64_t end = 0;  ///< [DONE] or body complete, or the failure
 };
 
 /// One token-bearing event: when its bytes were read, and how many new tokens it brought (0 = unknown).
@@ -64,24 +66,29 @@ struct TokenEvent {
   std::uint32_t tokens = 1;
 };
 
-struct RequestRecord {
+/// Everything about one ended request but its token events: small enough to keep for each request of a run.
+struct RequestFacts {
   std::uint64_t index = 0;  ///< position in the plan
   std::uint32_t entry = 0;  ///< position in the mix
   Phase phase = Phase::warmup;
   Outcome outcome = Outcome::cancelled;
   std::uint16_t http_status = 0;  ///< 0 = no response head
   bool new_connection = false;
-  bool streamed = false;          ///< asked for as a stream
+  bool streamed = false;  ///< asked for as a stream
   Stamps stamps;
-  std::vector<TokenEvent> events;
   std::uint32_t requested_tokens = 0;
   std::uint32_t output_tokens = 0;
   TokenSource token_source = TokenSource::none;
   std::optional<std::uint32_t> input_tokens;
   std::uint32_t coalesced_events = 0;  ///< token events that shared a read with another
   std::string finish_reason;
-  std::string error_type;              ///< the server's own word, if any
-  std::string error;                   ///< one line for people
+  std::string error_type;  ///< the server's own word, if any
+  std::string error;       ///< one line for people
+};
+
+/// What a worker reports: the facts and the token events, in order.
+struct RequestRecord : RequestFacts {
+  std::vector<TokenEvent> events;
 };
 
 }  // namespace loadgen

@@ -79,7 +79,7 @@ using Load = std::variant<ClosedLoop, OpenLoop>;
 
 struct Timeouts {
   nanoseconds connect = std::chrono::seconds(5);
-  nanoseconds first_token = std::chrono::seconds(60);  ///< from send to the first token event (or response head)
+  nanoseconds first_token = std::chrono::seconds(60);  ///< from send to the first token event; streams only
   nanoseconds total = std::chrono::seconds(300);       ///< from send to the end
 };
 

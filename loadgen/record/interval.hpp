@@ -1,5 +1,5 @@
-// What a worker records, and what everything downstream is made of: counters and distributions of the requests that ended
-// in one interval (one second of a run, or, added up, the whole run). Adding intervals loses nothing.
+// What a worker records, and what everything downstream is made of: counters and distributions of the requests that
+// ended in one interval (one second of a run, or, added up, the whole run). Adding intervals loses nothing.
 #pragma once
 
 #include <array>
@@ -24,7 +24,7 @@ struct Window {
 
 /// One ended request without its token events, with its metrics: a line of requests.jsonl, a point of llm_request.
 struct RequestRow {
-  RequestRecord record;  ///< `events` is empty here
+  RequestFacts record;
   RequestMetrics metrics;
 };
 
@@ -41,13 +41,13 @@ struct EntryTally {
   std::array<exporters::Distribution, metric_count> latency;
 
   // Measured population.
-  std::uint64_t output_tokens = 0;  ///< of successes
-  std::uint64_t input_tokens = 0;   ///< of successes whose server said it
-  std::uint64_t wasted_tokens = 0;  ///< received by requests that failed
-  std::uint64_t requested_tokens = 0;     ///< of successes
-  std::uint64_t osl_mismatches = 0;       ///< successes whose output length is not the requested one
+  std::uint64_t output_tokens = 0;     ///< of successes
+  std::uint64_t input_tokens = 0;      ///< of successes whose server said it
+  std::uint64_t wasted_tokens = 0;     ///< received by requests that failed
+  std::uint64_t requested_tokens = 0;  ///< of successes
+  std::uint64_t osl_mismatches = 0;    ///< successes whose output length is not the requested one
   std::uint64_t unstreamed = 0;
-  std::uint64_t streamed = 0;             ///< successes asked for as a stream
+  std::uint64_t streamed = 0;  ///< successes asked for as a stream
   std::uint64_t token_events = 0;
   std::uint64_t coalesced_events = 0;
   std::array<std::uint64_t, token_source_count> token_sources{};
@@ -88,8 +88,8 @@ struct GeneratorHealth {
   std::uint64_t tokens = 0;          ///< tokens received in the interval, all phases
 };
 
-/// All entries over one stretch of time. Requests belong to the interval in which they ended: only then is their outcome
-/// known. Steps of `begin_ns` are one second except for the last one.
+/// All entries over one stretch of time. Requests belong to the interval in which they ended: only then is their
+/// outcome known. Steps of `begin_ns` are one second except for the last one.
 struct Interval {
   std::int64_t begin_ns = 0;
   std::int64_t end_ns = 0;

@@ -11,7 +11,8 @@ namespace loadgen {
 
 /// One line of the run's time series (a second, except for the last one).
 struct SeriesPoint {
-  double at_s = 0;        ///< middle of the interval, from the start of the window (warm-up is negative)
+  std::int64_t begin_ns = 0;  ///< monotonic
+  double at_s = 0;  ///< middle of the interval, from the start of the window (warm-up is negative); set by settle()
   double length_s = 1;
   Phase phase = Phase::measure;
   std::uint64_t sent = 0, ok = 0, failed = 0, tokens = 0;  ///< in this interval, all entries
@@ -22,28 +23,31 @@ struct SeriesPoint {
 
 /// Facts of the run that are not sums.
 struct RunFacts {
-  std::string run_id;           ///< e.g. 20261121T031500Z-1a2b
-  std::int64_t wall_start_ms = 0;     ///< Unix time of mono_start_ns, for labels only
-  std::int64_t mono_start_ns = 0;     ///< start of warm-up
+  std::string run_id;              ///< e.g. 20261121T031500Z-1a2b
+  std::int64_t wall_start_ms = 0;  ///< Unix time of mono_start_ns, for labels only
+  std::int64_t mono_start_ns = 0;  ///< start of warm-up
   Window window;
-  std::int64_t mono_end_ns = 0;       ///< everything has ended
+  std::int64_t mono_end_ns = 0;  ///< everything has ended
   std::uint32_t threads = 1;
-  bool interrupted = false;           ///< stopped by a signal: the result is partial
-  bool warmup_steady = true;          ///< false: warm-up by rule hit its limit before the load was steady
+  bool interrupted = false;   ///< stopped by a signal: the result is partial
+  bool warmup_steady = true;  ///< false: warm-up by rule hit its limit before the load was steady
   double warmup_s = 0;
-  double max_thread_cpu_share = 0;    ///< busiest I/O thread, CPU / wall over the window
+  double max_thread_cpu_share = 0;      ///< busiest I/O thread, CPU / wall over the window
   std::uint64_t planned_in_window = 0;  ///< open loop: arrivals the plan has in the window
-  std::string server_version;         ///< from the server, if it said so
+  std::string server_version;           ///< from the server, if it said so
 };
 
 struct RunTotals {
   RunFacts facts;
-  std::vector<EntryTally> entries;    ///< by position in the mix
+  std::vector<EntryTally> entries;  ///< by position in the mix
   GeneratorHealth health;
   std::vector<SeriesPoint> series;
 
   /// Adds one interval and its line of the series.
   void add(const Interval& interval);
+
+  /// Once the window is known: places the series relative to it.
+  void settle();
 };
 
 }  // namespace loadgen

@@ -1,0 +1,57 @@
+// Reads one answer as its route means it: which events are tokens, how many tokens each brought, how it ended.
+// Fed with event data or a whole body and the stamp of the read; fills the request's record. No I/O.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "loadgen/drive/answer_fields.hpp"
+#include "loadgen/drive/request_record.hpp"
+#include "loadgen/plan/scenario.hpp"
+
+namespace loadgen {
+
+class AnswerReader {
+ public:
+  /// Makes ready for a request of `entry`; `record` outlives the answer.
+  void start(const MixEntry& entry, RequestRecord& record);
+
+  /// One event of a stream, read at `at_ns`. False once nothing more can be expected (error, [DONE]).
+  bool on_event(std::string_view data, std::int64_t at_ns);
+
+  /// A whole body of a successful, unstreamed answer.
+  void on_whole_body(std::string_view body);
+
+  /// The body of an answer with an error status: the server's words, if it has any.
+  void on_error_body(std::string_view body, int status);
+
+  /// The response is complete (or cut, with `outcome` saying how): settles counts and the outcome.
+  void finish_complete(std::int64_t at_ns);
+  void finish_cut(Outcome outcome, std::string why, std::int64_t at_ns);
+
+  /// [DONE] was seen: the answer ended there, whatever the connection still delivers.
+  bool is_done() const noexcept { return done_; }
+
+ private:
+  void on_token_event(std::int64_t at_ns, std::uint32_t tokens);
+  std::uint32_t tokens_in_event();
+  bool is_token_event() const noexcept;
+  void note_error();
+  void settle_stream();
+  void settle_whole();
+  void settle_token_counts();
+
+  const MixEntry* entry_ = nullptr;
+  RequestRecord* record_ = nullptr;
+  AnswerFields fields_;
+  bool done_ = false;    ///< [DONE]
+  bool final_ = false;   ///< generated_text or a finish reason: the answer is whole
+  bool failed_ = false;  ///< error event or unreadable event
+  bool whole_read_ = false;
+  std::uint32_t usage_so_far_ = 0;
+  bool continuous_usage_ = false;
+  std::optional<std::uint32_t> usage_;
+};
+
+}  // namespace loadgen

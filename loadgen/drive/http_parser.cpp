@@ -1,0 +1,227 @@
+// The head and the chunk framing of RFC 9112, byte by byte where it must be and by whole runs where it can.
+#include "loadgen/drive/http_parser.hpp"
+
+#include <charconv>
+
+namespace loadgen {
+namespace {
+
+char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
+  if (a.size() != b.size()) return false;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+std::string_view trimmed(std::string_view s) noexcept {
+  while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t')) s.remove_suffix(1);
+  return s;
+}
+
+template <class Int>
+std::optional<Int> to_number(std::string_view s) noexcept {
+  Int value{};
+  const auto [end, ec] = std::from_chars(s.data(), s.data() + s.size(), value);
+  if (ec != std::errc() || end != s.data() + s.size() || s.empty()) return std::nullopt;
+  return value;
+}
+
+/// True if the comma-separated list names `token`.
+bool list_has(std::string_view list, std::string_view token) noexcept {
+  while (!list.empty()) {
+    const auto comma = list.find(',');
+    if (equals_ignoring_case(trimmed(list.substr(0, comma)), token)) return true;
+    if (comma == std::string_view::npos) return false;
+    list.remove_prefix(comma + 1);
+  }
+  return false;
+}
+
+int hex_digit(char c) noexcept {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (lower(c) >= 'a' && lower(c) <= 'f') return lower(c) - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+void HttpParser::reset() {
+  state_ = State::head;
+  has_head_ = false;
+  framing_ = Framing::until_close;
+  chunk_ = ChunkState::size;
+  chunk_digits_ = 0;
+  remaining_ = 0;
+  content_length_.reset();
+  chunked_ = false;
+  head_ = ResponseHead{};
+  buffer_.clear();
+  error_.clear();
+}
+
+bool HttpParser::fail(std::string why) {
+  state_ = State::malformed;
+  error_ = std::move(why);
+  return false;
+}
+
+std::size_t HttpParser::feed_head(std::string_view bytes) {
+  // The terminator may straddle two reads: search from a little before the new bytes.
+  const std::size_t before = buffer_.size();
+  const std::size_t from = before < 3 ? 0 : before - 3;
+  buffer_.append(bytes.substr(0, head_limit_bytes - before));
+  const auto end = buffer_.find("\r\n\r\n", from);
+  if (end == std::string::npos) {
+    if (buffer_.size() >= head_limit_bytes) fail("response head is longer than 64 KiB");
+    if (buffer_.size() >= 5 && buffer_.compare(0, 5, "HTTP/") != 0) fail("the answer is not HTTP");
+    return buffer_.size() - before;
+  }
+  buffer_.resize(end + 2);
+  const std::size_t consumed = end + 4 - before;
+  if (!parse_head()) return consumed;
+  buffer_.clear();
+  if (head_.status >= 100 && head_.status < 200) {
+    head_ = ResponseHead{};
+    content_length_.reset();
+    chunked_ = false;
+  } else {
+    has_head_ = true;
+    start_body();
+  }
+  return consumed;
+}
+
+bool HttpParser::parse_head() {
+  std::string_view rest = buffer_;
+  bool first = true;
+  while (!rest.empty()) {
+    const auto eol = rest.find("\r\n");
+    const std::string_view line = rest.substr(0, eol);
+    if (!(first ? parse_status_line(line) : parse_field(line))) return false;
+    first = false;
+    rest.remove_prefix(eol + 2);
+  }
+  return !first || fail("empty response head");
+}
+
+bool HttpParser::parse_status_line(std::string_view line) {
+  if (line.size() < 12 || line.substr(0, 7) != "HTTP/1." || line[8] != ' ') return fail("the answer is not HTTP/1.x");
+  const auto status = to_number<int>(line.substr(9, 3));
+  if (!status || *status < 100) return fail("bad HTTP status line");
+  head_.status = *status;
+  head_.keep_alive = line[7] != '0';
+  return true;
+}
+
+bool HttpParser::parse_field(std::string_view line) {
+  const auto colon = line.find(':');
+  if (colon == std::string_view::npos || colon == 0) return fail("bad header line in the response");
+  const std::string_view name = line.substr(0, colon);
+  const std::string_view value = trimmed(line.substr(colon + 1));
+  if (equals_ignoring_case(name, "content-length")) {
+    const auto length = to_number<std::uint64_t>(value);
+    if (!length || (content_length_ && *content_length_ != *length)) return fail("bad content-length in the response");
+    content_length_ = length;
+  } else if (equals_ignoring_case(name, "transfer-encoding")) {
+    if (!equals_ignoring_case(value, "chunked")) return fail("unknown transfer-encoding in the response");
+    chunked_ = true;
+  } else if (equals_ignoring_case(name, "connection")) {
+    if (list_has(value, "close")) head_.keep_alive = false;
+    if (list_has(value, "keep-alive")) head_.keep_alive = true;
+  } else if (equals_ignoring_case(name, "content-type")) {
+    head_.content_type.assign(trimmed(value.substr(0, value.find(';'))));
+    for (char& c : head_.content_type) c = lower(c);
+  } else if (equals_ignoring_case(name, "x-prompt-tokens")) {
+    head_.prompt_tokens = to_number<std::uint32_t>(value);
+  } else if (equals_ignoring_case(name, "x-generated-tokens")) {
+    head_.generated_tokens = to_number<std::uint32_t>(value);
+  }
+  return true;
+}
+
+void HttpParser::start_body() {
+  state_ = State::body;
+  if (head_.status == 204 || head_.status == 304) {
+    state_ = State::complete;
+  } else if (chunked_) {
+    framing_ = Framing::chunked;
+  } else if (content_length_) {
+    framing_ = Framing::length;
+    remaining_ = *content_length_;
+    if (remaining_ == 0) state_ = State::complete;
+  } else {
+    framing_ = Framing::until_close;
+    head_.keep_alive = false;
+  }
+}
+
+std::size_t HttpParser::feed_chunk_framing(std::string_view bytes) {
+  std::size_t used = 0;
+  while (used < bytes.size() && state_ == State::body && chunk_ != ChunkState::data) {
+    if (!on_chunk_byte(bytes[used++])) break;
+  }
+  return used;
+}
+
+bool HttpParser::on_chunk_byte(char c) {
+  switch (chunk_) {
+    case ChunkState::size: {
+      const int digit = hex_digit(c);
+      if (digit >= 0) {
+        if (++chunk_digits_ > 15) return fail("chunk size is too large");
+        remaining_ = remaining_ * 16 + static_cast<std::uint64_t>(digit);
+        return true;
+      }
+      if (chunk_digits_ == 0) return fail("bad chunk size");
+      if (c == '\r') {
+        chunk_ = ChunkState::size_lf;
+      } else if (c == ';' || c == ' ' || c == '\t') {
+        chunk_ = ChunkState::extension;
+      } else {
+        return fail("bad chunk size");
+      }
+      return true;
+    }
+    case ChunkState::extension:
+      if (c == '\r') chunk_ = ChunkState::size_lf;
+      return true;
+    case ChunkState::size_lf:
+      if (c != '\n') return fail("bad line end after a chunk size");
+      chunk_digits_ = 0;
+      chunk_ = remaining_ == 0 ? ChunkState::trailer : ChunkState::data;
+      return true;
+    case ChunkState::data_cr:
+      if (c != '\r') return fail("a chunk is longer than its size says");
+      chunk_ = ChunkState::data_lf;
+      return true;
+    case ChunkState::data_lf:
+      if (c != '\n') return fail("a chunk is longer than its size says");
+      chunk_ = ChunkState::size;
+      return true;
+    case ChunkState::trailer:  // at the start of a trailer line
+      chunk_ = c == '\r' ? ChunkState::trailer_lf : ChunkState::trailer_skip;
+      return true;
+    case ChunkState::trailer_skip:
+      if (c == '\n') chunk_ = ChunkState::trailer;
+      return true;
+    case ChunkState::trailer_lf:
+      if (c != '\n') return fail("bad end of a chunked body");
+      state_ = State::complete;
+      return true;
+    case ChunkState::data:
+      break;
+  }
+  return true;
+}
+
+void HttpParser::feed_eof() noexcept {
+  if (state_ == State::body && framing_ == Framing::until_close) state_ = State::complete;
+}
+
+}  // namespace loadgen

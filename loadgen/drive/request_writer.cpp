@@ -1,0 +1,144 @@
+// The request body of each route, and the one place where request heads are spelled.
+#include "loadgen/drive/request_writer.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace loadgen {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::string_view prompt_mark = "\x01prompt\x01";
+
+const char* path_of(const MixEntry& entry) noexcept {
+  switch (entry.route) {
+    case Route::tgi_stream:
+      return "/generate_stream";
+    case Route::tgi:
+      return "/generate";
+    case Route::openai_chat:
+      return "/v1/chat/completions";
+    case Route::openai_completions:
+      return "/v1/completions";
+    case Route::gateway:
+      return "/v1/generate";
+  }
+  return "/";
+}
+
+template <class T>
+void put(Json& object, const char* key, const std::optional<T>& value) {
+  if (value) object[key] = *value;
+}
+
+Json tgi_body(const MixEntry& entry) {
+  const Parameters& p = entry.parameters;
+  Json parameters = {{"max_new_tokens", p.max_new_tokens}, {"details", true}};
+  put(parameters, "temperature", p.temperature);
+  put(parameters, "top_p", p.top_p);
+  put(parameters, "top_k", p.top_k);
+  put(parameters, "seed", p.seed);
+  if (p.temperature || p.top_p || p.top_k) parameters["do_sample"] = true;
+  if (!p.stop.empty()) parameters["stop"] = p.stop;
+  Json body = {{"inputs", prompt_mark}, {"parameters", std::move(parameters)}};
+  if (!entry.model.empty()) body["model_id"] = entry.model;
+  return body;
+}
+
+Json openai_body(const MixEntry& entry) {
+  const Parameters& p = entry.parameters;
+  Json body = Json::object();
+  if (!entry.model.empty()) body["model"] = entry.model;
+  if (entry.route == Route::openai_chat) {
+    body["messages"] = Json::array({{{"role", "user"}, {"content", prompt_mark}}});
+  } else {
+    body["prompt"] = prompt_mark;
+  }
+  body["max_tokens"] = p.max_new_tokens;
+  put(body, "temperature", p.temperature);
+  put(body, "top_p", p.top_p);
+  put(body, "seed", p.seed);
+  if (!p.stop.empty()) body["stop"] = p.stop;
+  body["stream"] = entry.delivery == Delivery::stream;
+  if (entry.delivery == Delivery::stream) body["stream_options"] = {{"include_usage", true}};
+  return body;
+}
+
+Json gateway_body(const MixEntry& entry) {
+  const Parameters& p = entry.parameters;
+  Json body = Json::object();
+  if (!entry.model.empty()) body["model_id"] = entry.model;
+  if (!entry.scenario.empty()) body["scenario"] = entry.scenario;
+  body["inputs"] = prompt_mark;
+  Json parameters = {{"max_new_tokens", p.max_new_tokens}};
+  put(parameters, "temperature", p.temperature);
+  put(parameters, "top_p", p.top_p);
+  put(parameters, "top_k", p.top_k);
+  put(parameters, "seed", p.seed);
+  if (!p.stop.empty()) parameters["stop"] = p.stop;
+  body["parameters"] = std::move(parameters);
+  body["stream"] = entry.delivery == Delivery::stream;
+  return body;
+}
+
+std::string body_text(const MixEntry& entry) {
+  switch (entry.route) {
+    case Route::tgi_stream:
+    case Route::tgi:
+      return tgi_body(entry).dump();
+    case Route::openai_chat:
+    case Route::openai_completions:
+      return openai_body(entry).dump();
+    case Route::gateway:
+      return gateway_body(entry).dump();
+  }
+  return {};
+}
+
+/// The JSON spelling of `text` without its quotes. Bad UTF-8 is replaced: the scenario parser has refused it before.
+std::string escaped(const std::string& text) {
+  const std::string quoted = Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+std::string head_text(const MixEntry& entry) {
+  std::string head = fmt::format(
+      "POST {}{} HTTP/1.1\r\nhost: {}\r\nuser-agent: plumbline\r\naccept: {}\r\n"
+      "content-type: application/json\r\n",
+      entry.target.base_path, path_of(entry), entry.target.authority,
+      entry.delivery == Delivery::stream ? "text/event-stream" : "application/json");
+  for (const auto& [name, value] : entry.headers) head += fmt::format("{}: {}\r\n", name, value);
+  return head + "x-request-id: ";
+}
+
+}  // namespace
+
+RequestWriter::RequestWriter(const Plan& plan, const std::string& run_id) : plan_(plan), run_id_(run_id) {
+  for (const MixEntry& entry : plan.scenario().mix) {
+    const std::string body = body_text(entry);
+    const std::string mark = escaped(std::string(prompt_mark));
+    const std::size_t at = body.find(mark);
+    Template prepared{head_text(entry), body.substr(0, at), body.substr(at + mark.size()), {}};
+    for (const std::string& prompt : entry.prompts) prepared.prompts.push_back(escaped(prompt));
+    templates_.push_back(std::move(prepared));
+  }
+}
+
+void RequestWriter::write(const PlannedRequest& request, std::string& out) const {
+  const Template& t = templates_[request.entry];
+  const std::string& prompt = t.prompts[request.prompt];
+  // The same spelling as Plan::prompt_text; hex digits need no escaping.
+  constexpr std::size_t nonce_length = 19;
+  const bool nonce = plan_.scenario().nonce;
+  const std::size_t length = t.body_before.size() + (nonce ? nonce_length : 0) + prompt.size() + t.body_after.size();
+  out.assign(t.head);
+  fmt::format_to(std::back_inserter(out), "{}-{}\r\ncontent-length: {}\r\n\r\n{}", run_id_, request.index, length,
+                 t.body_before);
+  if (nonce) fmt::format_to(std::back_inserter(out), "[{:016x}] ", request.nonce);
+  out += prompt;
+  out += t.body_after;
+}
+
+}  // namespace loadgen

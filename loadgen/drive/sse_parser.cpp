@@ -1,0 +1,27 @@
+// The slow path of the event-stream parser: lines that were split over reads, and events of several lines.
+#include "loadgen/drive/sse_parser.hpp"
+
+namespace loadgen {
+
+void SseParser::reset() noexcept {
+  line_.clear();
+  data_.clear();
+  has_data_ = after_cr_ = overflow_ = false;
+}
+
+bool SseParser::on_line(std::string_view line) {
+  if (line.empty()) return has_data_;
+  std::string_view value;
+  if (sse_data_value(line, value)) overflow_ = !append_data(value);
+  return false;  // comments, event:, id:, retry: and unknown fields carry no data
+}
+
+bool SseParser::append_data(std::string_view value) {
+  if (data_.size() + value.size() + 1 > limit_) return false;
+  if (has_data_) data_.push_back('\n');
+  data_.append(value);
+  has_data_ = true;
+  return true;
+}
+
+}  // namespace loadgen
