@@ -1,0 +1,175 @@
+#include "exporters/influx_sink.hpp"
+
+#include <condition_variable>
+#include <mutex>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "exporters/spill_file.hpp"
+
+namespace exporters {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class InfluxSink final : public Sink {
+ public:
+  InfluxSink(const InfluxTarget& target, const InfluxSinkOptions& options)
+      : name_("InfluxDB " + target.url.text()),
+        write_path_("/write?db=" + target.url.database + "&precision=ns"),
+        options_(options),
+        queue_(options.batch),
+        spill_(options.spill_file),
+        client_({target.url.server(), target.credentials, target.request_timeout, [this] { return is_out_of_time(); }}),
+        worker_([this] { run(); }) {}
+
+  ~InfluxSink() override { finish(); }
+
+  std::string describe() const override { return name_; }
+
+  void write(Batch batch) override {
+    std::vector<Batch> overflow;
+    {
+      const std::scoped_lock lock(mutex_);
+      assert(!stopping_);
+      offered_ += batch.size();
+      queue_.push(batch, Clock::now());
+      while (queue_.bytes() > options_.max_queue_bytes) overflow.push_back(*queue_.pop());
+      if (!overflow.empty()) note_error("the queue to the server is full; the oldest points were spilled");
+    }
+    wake_.notify_one();
+    for (Batch& oldest : overflow) spill_.write(std::move(oldest));
+  }
+
+  SinkAccount account() const override {
+    const SinkAccount spilled = spill_.account();
+    const std::scoped_lock lock(mutex_);
+    return {offered_,       stored_,         rejected_,
+            spilled.stored, spilled.dropped, first_error_.empty() ? spilled.first_error : first_error_};
+  }
+
+  SinkAccount finish() noexcept override {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!stopping_) deadline_ = Clock::now() + options_.drain_timeout;
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    if (worker_.joinable()) worker_.join();
+    const SinkAccount settled = account();
+    assert(settled.is_settled());
+    return settled;
+  }
+
+ private:
+  // ---- the worker thread
+
+  void run() {
+    while (auto batch = next_batch()) deliver(std::move(*batch));
+  }
+
+  /// Waits for a batch that is full or old enough; when stopping takes what there is, and nothing once all is gone.
+  std::optional<Batch> next_batch() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (auto batch = queue_.pop_ready(Clock::now())) return batch;
+      if (const auto due = queue_.ready_at())
+        wake_.wait_until(lock, *due);
+      else
+        wake_.wait(lock);
+    }
+    return queue_.pop();
+  }
+
+  /// Brings one batch to its end: stored, rejected or spilled.
+  void deliver(Batch batch) {
+    Backoff backoff(options_.backoff);
+    std::string cause = given_up_.value_or("there was no time left to send them");
+    while (!given_up_ && !is_out_of_time()) {
+      const HttpAnswer answer = client_.post(write_path_, "text/plain; charset=utf-8", batch.bytes);
+      const InfluxVerdict verdict = classify_write(answer, batch.size());
+      if (verdict.action == InfluxAction::split) return deliver_halves(batch);
+      if (verdict.action == InfluxAction::stored || verdict.action == InfluxAction::rejected)
+        return settle(batch.size(), verdict);
+      cause = verdict.reason;
+      if (verdict.action == InfluxAction::stop)
+        given_up_ = cause;
+      else
+        wait_before_retry(backoff, verdict.min_wait);
+    }
+    spill(std::move(batch), cause);
+  }
+
+  void deliver_halves(const Batch& batch) {
+    const std::size_t half = batch.size() / 2;  // at least 1: a single refused point is not split
+    deliver(batch.slice(0, half));
+    deliver(batch.slice(half, batch.size() - half));
+  }
+
+  void settle(std::uint64_t points, const InfluxVerdict& verdict) {
+    const std::scoped_lock lock(mutex_);
+    rejected_ += verdict.rejected;
+    stored_ += points - verdict.rejected;
+    if (verdict.rejected > 0) note_error(verdict.reason);
+  }
+
+  void spill(Batch batch, const std::string& cause) {
+    {
+      const std::scoped_lock lock(mutex_);
+      note_error(cause);
+    }
+    spill_.write(std::move(batch));
+  }
+
+  /// Ends early when finish() is called: one prompt attempt then, and after it short waits again.
+  void wait_before_retry(Backoff& backoff, std::chrono::milliseconds min_wait) {
+    const auto wait = std::max(min_wait, backoff.next(uniform_(random_)));
+    std::unique_lock lock(mutex_);
+    const bool was_stopping = stopping_;
+    const auto until = std::min<Clock::time_point>(Clock::now() + wait, deadline_);
+    const bool interrupted = wake_.wait_until(lock, until, [&] { return stopping_ != was_stopping; });
+    if (interrupted) backoff = Backoff(options_.backoff);
+  }
+
+  // ---- shared
+
+  bool is_out_of_time() const {
+    const std::scoped_lock lock(mutex_);
+    return Clock::now() >= deadline_;
+  }
+
+  void note_error(const std::string& reason) {  // with mutex_ held
+    if (first_error_.empty()) first_error_ = reason;
+  }
+
+  const std::string name_;
+  const std::string write_path_;
+  const InfluxSinkOptions options_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  BatchQueue queue_;
+  bool stopping_ = false;
+  Clock::time_point deadline_ = Clock::time_point::max();
+  std::uint64_t offered_ = 0, stored_ = 0, rejected_ = 0;
+  std::string first_error_;
+
+  SpillFile spill_;
+
+  // The worker's own.
+  HttpClient client_;
+  std::optional<std::string> given_up_;  ///< why the server will never accept anything
+  std::minstd_rand random_{std::random_device{}()};
+  std::uniform_real_distribution<double> uniform_{0.0, 1.0};
+
+  std::thread worker_;  // last: it uses all of the above
+};
+
+}  // namespace
+
+std::unique_ptr<Sink> make_influx_sink(const InfluxTarget& target, const InfluxSinkOptions& options) {
+  return std::make_unique<InfluxSink>(target, options);
+}
+
+}  // namespace exporters
