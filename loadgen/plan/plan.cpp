@@ -1,0 +1,46 @@
+// Draws entry, prompt and nonce of a request from keyed counters.
+#include "loadgen/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "loadgen/plan/keyed_random.hpp"
+
+namespace loadgen {
+
+Plan::Plan(Scenario scenario) : scenario_(std::move(scenario)) {
+  assert(!scenario_.mix.empty());
+  double total = 0;
+  for (const MixEntry& entry : scenario_.mix) {
+    assert(entry.weight > 0 && !entry.prompts.empty());
+    total += entry.weight;
+  }
+  double sum = 0;
+  for (const MixEntry& entry : scenario_.mix) {
+    sum += entry.weight;
+    cumulative_share_.push_back(sum / total);
+  }
+  cumulative_share_.back() = 1;  // rounding must not leave a gap above the last entry
+}
+
+PlannedRequest Plan::request(std::uint64_t index) const noexcept {
+  const double u = keyed_uniform(scenario_.seed, Draw::entry, index);
+  const auto at = std::upper_bound(cumulative_share_.begin(), cumulative_share_.end(), u);
+  const auto entry = static_cast<std::size_t>(at - cumulative_share_.begin());
+  const std::uint64_t prompts = scenario_.mix[entry].prompts.size();
+  // Multiply and shift: the high 32 random bits as a fraction of the number of prompts, without modulo bias that
+  // matters.
+  const std::uint64_t prompt = ((keyed_bits(scenario_.seed, Draw::prompt, index) >> 32) * prompts) >> 32;
+  return {index, static_cast<std::uint32_t>(entry), static_cast<std::uint32_t>(prompt),
+          keyed_bits(scenario_.seed, Draw::nonce, index)};
+}
+
+std::string Plan::prompt_text(const PlannedRequest& request) const {
+  const std::string& prompt = scenario_.mix[request.entry].prompts[request.prompt];
+  return scenario_.nonce ? fmt::format("[{:016x}] {}", request.nonce, prompt) : prompt;
+}
+
+}  // namespace loadgen
