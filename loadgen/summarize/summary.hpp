@@ -23,12 +23,12 @@ struct MetricSummary {
 };
 
 struct Counts {
-  std::uint64_t sent = 0;       ///< all phases
+  std::uint64_t sent = 0;  ///< all phases
   std::uint64_t warmup = 0, measured = 0, drain = 0;
-  std::uint64_t ok = 0, failed = 0, cancelled = 0;    ///< measured population
-  std::map<std::string, std::uint64_t> outcomes;      ///< measured population, by outcome, zero ones left out
+  std::uint64_t ok = 0, failed = 0, cancelled = 0;  ///< measured population
+  std::map<std::string, std::uint64_t> outcomes;    ///< measured population, by outcome, zero ones left out
   std::map<std::string, std::uint64_t> finish_reasons;
-  std::map<std::string, std::uint64_t> errors;        ///< distinct error texts with counts
+  std::map<std::string, std::uint64_t> errors;  ///< distinct error texts with counts
   std::uint64_t output_tokens = 0, input_tokens = 0, wasted_tokens = 0, osl_mismatches = 0;
 };
 
@@ -54,9 +54,9 @@ enum class Health : std::uint8_t { valid, suspect, invalid };
 
 /// One row of the client-health table.
 struct HealthCheck {
-  std::string name;     ///< lateness_p99, offered_rate, dropped, client_resource, io_cpu, loop_lag_p99, ...
-  std::string measured; ///< with unit, for people; "not measured" where it could not be
-  std::string limits;   ///< what VALID and SUSPECT ask for
+  std::string name;      ///< lateness_p99, offered_rate, dropped, client_resource, io_cpu, loop_lag_p99, ...
+  std::string measured;  ///< with unit, for people; "not measured" where it could not be
+  std::string limits;    ///< what VALID and SUSPECT ask for
   std::optional<double> value;
   Health status = Health::valid;
 };
@@ -79,7 +79,7 @@ enum class Verdict : std::uint8_t { pass, fail, inconclusive, none };
 /// What an exporter did with what it was given; offered = stored + rejected + spilled + dropped.
 struct ExportAccount {
   std::uint64_t offered = 0, stored = 0, rejected = 0, spilled = 0, dropped = 0;
-  std::string spill_file;   ///< empty if nothing was spilled
+  std::string spill_file;  ///< empty if nothing was spilled
   std::string first_error;
 };
 

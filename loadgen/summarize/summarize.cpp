@@ -1,0 +1,93 @@
+// Puts the pieces together: slices, steadiness, validity, gates, verdict, and the exit code that follows from them.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "loadgen/summarize/gate_check.hpp"
+#include "loadgen/summarize/slice.hpp"
+#include "loadgen/summarize/steadiness.hpp"
+#include "loadgen/summarize/summary.hpp"
+#include "loadgen/summarize/validity.hpp"
+
+namespace loadgen {
+namespace {
+
+void judge_gates(Summary& summary, const Scenario& scenario, const EntryTally& all,
+                 const std::vector<EntryTally>& entries) {
+  std::vector<GateScope> scopes{{"", &all, &summary.overall}};
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    scopes.push_back({summary.mix[i].first, &entries[i], &summary.mix[i].second});
+  const LoopKind loop = is_open_loop(scenario) ? LoopKind::open : LoopKind::closed;
+  for (const Gate& gate : scenario.gates) {
+    summary.gates.push_back(check_gate(gate, loop, scopes));
+    const std::string warning = anchor_warning(gate, loop);
+    if (!warning.empty()) summary.warnings.push_back(fmt::format("gate `{}` {}", gate.text, warning));
+  }
+  summary.verdict = combine(summary.gates);
+}
+
+/// A run that measured nothing, or nothing but failures, must not end as if all were well.
+void judge_emptiness(Summary& summary) {
+  const Counts& counts = summary.overall.counts;
+  if (counts.ok > 0) return;
+  summary.warnings.push_back(counts.measured == 0
+                                 ? "no request was measured: nothing can be said about this target"
+                                 : "no measured request succeeded: there is no valid latency in this run");
+  if (summary.verdict != Verdict::fail) summary.verdict = Verdict::inconclusive;
+}
+
+void add_warnings(Summary& summary, const EntryTally& all) {
+  std::uint64_t clamped = 0;
+  for (const auto& values : all.latency) clamped += values.histogram().clamped();
+  if (clamped > 0)
+    summary.warnings.push_back(fmt::format("{} values were outside 1 µs to 1 h and count as that bound", clamped));
+  if (summary.facts.interrupted) summary.warnings.push_back("the run was interrupted: the result is partial");
+  if (all.osl_mismatches > 0)
+    summary.warnings.push_back(fmt::format(
+        "{} answers have another length than asked for: the workload is not the planned one", all.osl_mismatches));
+  if (summary.over_saturated)
+    summary.warnings.push_back("requests piled up during the window: the target is over-saturated at this rate");
+}
+
+bool lost_something(const ExportAccount& account) {
+  return account.stored != account.offered || account.rejected > 0 || account.spilled > 0 || account.dropped > 0;
+}
+
+}  // namespace
+
+Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostFacts& host) {
+  Summary summary;
+  summary.facts = totals.facts;
+  summary.host = host;
+  std::vector<EntryTally> entries = totals.entries;
+  entries.resize(scenario.mix.size());  // a run cut off before its first interval has none
+  EntryTally all;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    all.add(entries[i]);
+    summary.mix.emplace_back(scenario.mix[i].name, summarize_entry(entries[i], totals.facts.window));
+  }
+  summary.overall = summarize_run(all, scenario, totals);
+
+  const Steadiness steadiness = assess_steadiness(totals.series, totals.facts.window);
+  if (steadiness.ttft) summary.ttft_slope_ms_per_s = steadiness.ttft->slope_per_s;
+  if (steadiness.concurrency) summary.concurrency_slope_per_s = steadiness.concurrency->slope_per_s;
+  summary.over_saturated = steadiness.is_over_saturated();
+
+  summary.validity = judge_validity(scenario, totals, all, steadiness);
+  judge_gates(summary, scenario, all, entries);
+  judge_emptiness(summary);
+  add_warnings(summary, all);
+  return summary;
+}
+
+ExitCode exit_code(const Summary& summary) {
+  if (summary.validity.status == Health::invalid) return ExitCode::invalid;
+  const bool lost = std::any_of(summary.exporters.begin(), summary.exporters.end(),
+                                [](const auto& exporter) { return lost_something(exporter.second); });
+  if (summary.facts.interrupted || lost) return ExitCode::degraded;
+  if (summary.verdict == Verdict::fail) return ExitCode::gate_failed;
+  if (summary.verdict == Verdict::inconclusive) return ExitCode::inconclusive;
+  return ExitCode::pass;
+}
+
+}  // namespace loadgen
