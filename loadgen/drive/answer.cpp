@@ -42,7 +42,7 @@ void AnswerReader::start(const MixEntry& entry, RequestRecord& record) {
 bool AnswerReader::on_event(std::string_view data, std::int64_t at_ns) {
   if (failed_ || done_) return false;
   if (trimmed(data) == "[DONE]") {
-    done_ = true;
+    done_ = final_ = true;
     record_->stamps.end = at_ns;
     return false;
   }

@@ -365,7 +365,9 @@ void Worker::Impl::settle(Exchange& exchange, bool counted) {
   (is_failure(record.outcome) ? counters.failed : counters.ok).fetch_add(1, std::memory_order_relaxed);
   counters.tokens.fetch_add(record.output_tokens, std::memory_order_relaxed);
   observer.on_request(record);
-  if (counted) counters.measured_open.fetch_sub(1, std::memory_order_release);
+  if (!counted) return;
+  counters.last_measured_end.store(record.stamps.end, std::memory_order_relaxed);
+  counters.measured_open.fetch_sub(1, std::memory_order_release);
 }
 
 void Worker::Impl::add_active(Exchange& exchange) {

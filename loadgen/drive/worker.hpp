@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "loadgen/drive/request_record.hpp"
+#include "loadgen/drive/targets.hpp"
 #include "loadgen/plan/plan.hpp"
 
 namespace loadgen {
@@ -38,6 +39,7 @@ struct WorkerCounters {
   std::atomic<std::uint32_t> max_in_flight_in_window{0};
   std::atomic<std::uint32_t> measured_open{0};     ///< requests of the window that have not ended
   std::atomic<std::uint64_t> measured_started{0};  ///< requests of the window that have been started
+  std::atomic<std::int64_t> last_measured_end{0};  ///< when the latest of them ended
   std::atomic<std::int64_t> planned_through{0};    ///< open loop: everything due before this has been started
   std::atomic<std::int64_t> quota_reached{0};      ///< fixed number of requests: when the plan ended; 0 = not yet
 };
@@ -46,12 +48,6 @@ struct WorkerConfig {
   std::uint32_t index = 0;  ///< this worker of
   std::uint32_t count = 1;  ///< that many: it sends the requests whose plan index is `index` modulo `count`
   std::string run_id;
-};
-
-/// A resolved network address of a target.
-struct Address {
-  std::string text;  ///< numeric address
-  std::uint16_t port = 0;
 };
 
 class Worker {

@@ -1,0 +1,30 @@
+// From the targets of a scenario to addresses that accept connections. Nothing is sent: pre-flight only connects.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "loadgen/plan/scenario.hpp"
+#include "loadgen/result.hpp"
+
+namespace loadgen {
+
+/// A resolved network address of a target.
+struct Address {
+  std::string text;  ///< numeric address
+  std::uint16_t port = 0;
+  bool operator==(const Address&) const = default;
+};
+
+/// Resolves and connects to the target of each mix entry once (each distinct one), within the connect timeout. Returns
+/// one address per entry; the error names the target, what failed and what to check.
+Result<std::vector<Address>, std::string> preflight(const Scenario& scenario);
+
+/// Same for one target.
+Result<Address, std::string> preflight(const Target& target, nanoseconds timeout);
+
+/// Raises the soft limit of open files to the hard one; returns the limit in force.
+std::uint64_t raise_file_limit() noexcept;
+
+}  // namespace loadgen

@@ -1,0 +1,34 @@
+// The load generator: parse the command line, run the command, end with its exit code.
+#include <fmt/format.h>
+
+#include <exception>
+
+#include "loadgen/cli.hpp"
+#include "loadgen/plan/render_plan.hpp"
+#include "loadgen/probe.hpp"
+#include "loadgen/run.hpp"
+
+namespace {
+
+using loadgen::ExitCode;
+
+struct Runner {
+  ExitCode operator()(const loadgen::RunCommand& command) const { return loadgen::run_load(command); }
+  ExitCode operator()(const loadgen::ProbeCommand& command) const { return loadgen::run_probe(command); }
+  ExitCode operator()(const loadgen::Done& done) const { return done.code; }
+  ExitCode operator()(const loadgen::CheckCommand& command) const {
+    fmt::print("{}", loadgen::render_plan(command.scenario));
+    return ExitCode::pass;
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return static_cast<int>(std::visit(Runner{}, loadgen::parse_command_line(argc, argv)));
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "loadgen: internal error: {}\n", e.what());
+    return static_cast<int>(ExitCode::error);
+  }
+}
