@@ -78,7 +78,7 @@ class FieldReader final : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit FieldReader(AnswerFields& fields) : fields_(fields) {}
 
-  bool null() override { return true; }
+  bool null() override { return depth_ > 0; }  // an answer is an object, not a bare value
   bool boolean(bool) override { return scalar(); }
   bool number_integer(number_integer_t value) override {
     return number(value < 0 ? 0 : static_cast<std::uint64_t>(value));
@@ -87,9 +87,8 @@ class FieldReader final : public nlohmann::json_sax<nlohmann::json> {
   bool number_float(number_float_t, const string_t&) override { return scalar(); }
   bool binary(binary_t&) override { return true; }
   bool string(string_t& value) override {
-    scalar();
     on_string(value);
-    return true;
+    return scalar();
   }
   bool start_object(std::size_t) override {
     if (depth_ == 0) return push(Node::root);
@@ -146,14 +145,13 @@ class FieldReader final : public nlohmann::json_sax<nlohmann::json> {
 
   bool scalar() {
     if (current_ == Node::error) fields_.has_error = true;
-    return true;
+    return depth_ > 0;
   }
   bool number(std::uint64_t value) {
-    scalar();
     const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(value, UINT32_MAX));
     if (current_ == Node::generated_tokens) fields_.generated_tokens = count;
     if (current_ == Node::prompt_tokens) fields_.prompt_tokens = count;
-    return true;
+    return scalar();
   }
   void on_string(std::string& value) {
     switch (current_) {

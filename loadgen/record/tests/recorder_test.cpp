@@ -1,6 +1,8 @@
 // Which counters and distributions a request enters, by its phase, its outcome and when its bytes arrived.
 #include "loadgen/record/recorder.hpp"
 
+#include "loadgen/record/run_totals.hpp"
+
 #include <gtest/gtest.h>
 
 namespace loadgen {

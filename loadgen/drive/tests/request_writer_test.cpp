@@ -1,0 +1,81 @@
+// The bytes of a request on every route.
+#include "loadgen/drive/request_writer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+namespace loadgen {
+namespace {
+
+Scenario one_entry(Route route, Delivery delivery) {
+  Scenario scenario;
+  scenario.nonce = false;
+  MixEntry entry;
+  entry.name = "e";
+  entry.target = {"http://127.0.0.1:8080", "127.0.0.1", 8080, "127.0.0.1:8080", ""};
+  entry.route = route;
+  entry.delivery = delivery;
+  entry.model = "qwen2";
+  entry.parameters.max_new_tokens = 64;
+  entry.prompts = {"Say \"hi\"\n你好"};
+  scenario.mix = {entry};
+  return scenario;
+}
+
+struct Written {
+  std::string head, body;
+};
+
+Written written(const Scenario& scenario, std::uint64_t index = 0) {
+  const Plan plan(scenario);
+  const RequestWriter writer(plan, "run1");
+  std::string out = "left over from before";
+  writer.write(plan.request(index), out);
+  const auto blank = out.find("\r\n\r\n");
+  return {out.substr(0, blank + 2), out.substr(blank + 4)};
+}
+
+TEST(RequestWriter, WritesTgiStreamRequests) {
+  const Written w = written(one_entry(Route::tgi_stream, Delivery::stream), 7);
+  EXPECT_EQ(w.body,
+            R"({"inputs":"Say \"hi\"\n你好","parameters":{"max_new_tokens":64,"details":true},"model_id":"qwen2"})");
+  EXPECT_EQ(w.head.substr(0, 36), "POST /generate_stream HTTP/1.1\r\nhost");
+  EXPECT_NE(w.head.find("\r\nhost: 127.0.0.1:8080\r\n"), std::string::npos);
+  EXPECT_NE(w.head.find("\r\nx-request-id: run1-7\r\n"), std::string::npos);
+  EXPECT_NE(w.head.find("\r\ncontent-length: " + std::to_string(w.body.size()) + "\r\n"), std::string::npos);
+}
+
+TEST(RequestWriter, WritesTheOtherRoutes) {
+  EXPECT_EQ(
+      written(one_entry(Route::openai_chat, Delivery::stream)).body,
+      R"({"model":"qwen2","messages":[{"role":"user","content":"Say \"hi\"\n你好"}],"max_tokens":64,"stream":true,"stream_options":{"include_usage":true}})");
+  EXPECT_EQ(written(one_entry(Route::openai_completions, Delivery::whole)).body,
+            R"({"model":"qwen2","prompt":"Say \"hi\"\n你好","max_tokens":64,"stream":false})");
+  Scenario gateway = one_entry(Route::gateway, Delivery::whole);
+  gateway.mix[0].scenario = "qa";
+  gateway.mix[0].parameters.temperature = 0.7;
+  gateway.mix[0].target.base_path = "/api";
+  const Written w = written(gateway);
+  EXPECT_EQ(
+      w.body,
+      R"({"model_id":"qwen2","scenario":"qa","inputs":"Say \"hi\"\n你好","parameters":{"max_new_tokens":64,"temperature":0.7},"stream":false})");
+  EXPECT_EQ(w.head.substr(0, 22), "POST /api/v1/generate ");
+}
+
+TEST(RequestWriter, PutsTheNonceBeforeThePromptAsThePlanSpellsIt) {
+  Scenario scenario = one_entry(Route::tgi, Delivery::whole);
+  scenario.nonce = true;
+  scenario.mix[0].headers = {{"x-team", "perf"}};
+  const Plan plan(scenario);
+  for (std::uint64_t index = 0; index < 50; ++index) {
+    const Written w = written(scenario, index);
+    const auto body = nlohmann::json::parse(w.body);
+    EXPECT_EQ(body["inputs"].get<std::string>(), plan.prompt_text(plan.request(index)));
+    EXPECT_NE(w.head.find("content-length: " + std::to_string(w.body.size()) + "\r\n"), std::string::npos);
+    EXPECT_NE(w.head.find("x-team: perf\r\n"), std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace loadgen

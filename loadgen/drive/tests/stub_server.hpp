@@ -1,0 +1,115 @@
+// A server for tests: accepts on loopback and lets a script talk on each raw connection. One thread per connection.
+#pragma once
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace loadgen::testing_support {
+
+/// One accepted connection.
+class StubConnection {
+ public:
+  explicit StubConnection(int fd) : fd_(fd) {}
+
+  /// Reads one whole request (head and content-length body); empty at end of file or when the test is over.
+  std::string read_request(const std::atomic<bool>& stop) {
+    while (!stop) {
+      const auto blank = buffer_.find("\r\n\r\n");
+      if (blank != std::string::npos) {
+        const auto at = buffer_.find("content-length: ");
+        const std::size_t body = at < blank ? std::stoul(buffer_.substr(at + 16)) : 0;
+        if (buffer_.size() >= blank + 4 + body) {
+          std::string request = buffer_.substr(0, blank + 4 + body);
+          buffer_.erase(0, request.size());
+          return request;
+        }
+      }
+      pollfd poll{fd_, POLLIN, 0};
+      if (::poll(&poll, 1, 20) == 0) continue;
+      char bytes[4096];
+      const ssize_t n = ::recv(fd_, bytes, sizeof bytes, 0);
+      if (n <= 0) return {};
+      buffer_.append(bytes, static_cast<std::size_t>(n));
+    }
+    return {};
+  }
+  void send(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      if (n <= 0) return;
+      bytes.remove_prefix(static_cast<std::size_t>(n));
+    }
+  }
+  /// Closes so that the peer sees a reset.
+  void reset() {
+    const linger hard{1, 0};
+    ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  }
+
+ private:
+  int fd_;
+  std::string buffer_;
+};
+
+class StubServer {
+ public:
+  /// `script(connection, request)` is called for each request; false closes the connection.
+  using Script = std::function<bool(StubConnection&, const std::string& request)>;
+
+  explicit StubServer(Script script) : script_(std::move(script)) {
+    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* raw = reinterpret_cast<sockaddr*>(&address);
+    if (::bind(fd_, raw, size) != 0 || ::listen(fd_, 128) != 0 || ::getsockname(fd_, raw, &size) != 0) std::abort();
+    port_ = ntohs(address.sin_port);
+    acceptor_ = std::thread([this] { accept_all(); });
+  }
+  ~StubServer() {
+    stop_ = true;
+    acceptor_.join();
+    for (auto& thread : talkers_) thread.join();
+    ::close(fd_);
+  }
+
+  std::uint16_t port() const { return port_; }
+  const std::atomic<bool>& stopped() const { return stop_; }
+
+ private:
+  void accept_all() {
+    while (!stop_) {
+      pollfd poll{fd_, POLLIN, 0};
+      if (::poll(&poll, 1, 20) <= 0) continue;
+      const int fd = ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+      if (fd >= 0) talkers_.emplace_back([this, fd] { talk(fd); });
+    }
+  }
+  void talk(int fd) {
+    StubConnection connection(fd);
+    for (std::string request = connection.read_request(stop_); !request.empty();
+         request = connection.read_request(stop_)) {
+      if (!script_(connection, request)) break;
+    }
+    ::close(fd);
+  }
+
+  Script script_;
+  int fd_ = -1;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> stop_{false};
+  std::thread acceptor_;
+  std::vector<std::thread> talkers_;
+};
+
+}  // namespace loadgen::testing_support
