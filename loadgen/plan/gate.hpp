@@ -1,4 +1,5 @@
-// A gate: one statement about a run's numbers that must hold, such as `p99(e2e) < 1500ms`. Parsed here, judged in summarize.
+// A gate: one statement about a run's numbers that must hold, such as `p99(e2e) < 1500ms`. Parsed here, judged in
+// summarize.
 #pragma once
 
 #include <cstdint>
@@ -24,12 +25,12 @@ enum class Scalar : std::uint8_t {
   qps,                      ///< request_throughput: successes that ended in the window, per second
   output_token_throughput,  ///< tokens per second
   concurrency_mean,
-  errors,                   ///< number of failed requests
+  errors,  ///< number of failed requests
 };
 
 struct Gate {
   enum class Comparison : std::uint8_t { less, less_equal, greater, greater_equal };
-  std::string text;                                 ///< as written
+  std::string text;  ///< as written
   std::variant<LatencyTerm, Scalar> term;
   Comparison comparison = Comparison::less;
   double limit = 0;   ///< ms for latency terms, a plain number (0.001 for 0.1%) for scalars

@@ -29,10 +29,12 @@ inline constexpr std::size_t metric_count = 12;
 
 /// The fixed word of each metric in files, labels, gates and tables.
 inline constexpr std::array<std::string_view, metric_count> metric_labels = {
-    "ttft", "ttft_sched", "tpot", "icl", "itl", "e2e", "e2e_sched", "lateness", "e2e_last_token", "ttst", "connect",
-    "server_wait"};
+    "ttft",      "ttft_sched", "tpot",           "icl",  "itl",     "e2e",
+    "e2e_sched", "lateness",   "e2e_last_token", "ttst", "connect", "server_wait"};
 
-constexpr std::string_view label(Metric metric) noexcept { return metric_labels[static_cast<std::size_t>(metric)]; }
+constexpr std::string_view label(Metric metric) noexcept {
+  return metric_labels[static_cast<std::size_t>(metric)];
+}
 
 constexpr std::optional<Metric> metric_from(std::string_view word) noexcept {
   for (std::size_t i = 0; i < metric_count; ++i) {

@@ -28,8 +28,8 @@ enum class Delivery : std::uint8_t { stream, whole };
 
 /// `http://host:port[/base]`, parsed. `host` is without brackets; `authority` is what the Host header carries.
 struct Target {
-  std::string url;        ///< as the user wrote it, without a trailing slash
-  std::string host;       ///< name or address
+  std::string url;   ///< as the user wrote it, without a trailing slash
+  std::string host;  ///< name or address
   std::uint16_t port = 80;
   std::string authority;  ///< host:port as sent in the Host header
   std::string base_path;  ///< "" or "/prefix", prepended to the route's path
@@ -49,14 +49,14 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 /// One weighted member of the mix: a prompt family sent to one model over one route.
 struct MixEntry {
-  std::string name;         ///< unique, used as tag and in `mix.<entry>`
-  double weight = 1.0;      ///< > 0; shares are weight / sum of weights
+  std::string name;     ///< unique, used as tag and in `mix.<entry>`
+  double weight = 1.0;  ///< > 0; shares are weight / sum of weights
   Target target;
   Route route = Route::tgi_stream;
   Delivery delivery = Delivery::stream;
-  std::string model;        ///< sent as model / model_id; empty: not sent
-  std::string scenario;     ///< qa, summarize, rewrite or empty; a label everywhere, sent on the gateway route
-  Headers headers;          ///< extra request headers
+  std::string model;     ///< sent as model / model_id; empty: not sent
+  std::string scenario;  ///< qa, summarize, rewrite or empty; a label everywhere, sent on the gateway route
+  Headers headers;       ///< extra request headers
   Parameters parameters;
   std::vector<std::string> prompts;  ///< at least one
 };
@@ -110,6 +110,8 @@ struct Scenario {
 };
 
 /// True for an open-loop load, where latency counts from the planned instant.
-inline bool is_open_loop(const Scenario& scenario) noexcept { return std::holds_alternative<OpenLoop>(scenario.load); }
+inline bool is_open_loop(const Scenario& scenario) noexcept {
+  return std::holds_alternative<OpenLoop>(scenario.load);
+}
 
 }  // namespace loadgen

@@ -1,0 +1,31 @@
+// One member of the mix, and the defaults it starts from, out of a document.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "loadgen/plan/object_reader.hpp"
+#include "loadgen/plan/scenario.hpp"
+
+namespace loadgen {
+
+/// What an entry that does not say otherwise gets.
+struct EntryDefaults {
+  std::optional<Target> target;
+  std::optional<Route> route;
+  std::string model;
+  Headers headers;
+  Parameters parameters;
+  bool has_target = false;  ///< a target was written, right or wrong: entries need not miss it
+  bool has_route = false;
+};
+
+/// Target, route, model, headers and parameters of the scenario itself.
+EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& scenario, ScenarioErrors& errors);
+
+/// The entry at `pointer`. `folder` is where a prompts_file may lie; empty: nowhere. Check `errors` before using it.
+MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,
+                        const std::filesystem::path& folder, ScenarioErrors& errors);
+
+}  // namespace loadgen

@@ -1,0 +1,173 @@
+// Flags to document fields, each remembering which flag it came from.
+#include "loadgen/plan/scenario_flags.hpp"
+
+#include <utility>
+
+#include "loadgen/plan/document.hpp"
+#include "loadgen/plan/scenario.hpp"
+#include "loadgen/plan/text.hpp"
+
+namespace loadgen {
+namespace {
+
+using Text = std::optional<std::string>;
+
+/// Sets fields of a document from flags.
+class FlagWriter {
+ public:
+  FlagWriter(Document& document, ScenarioErrors& errors) : document_(document), errors_(errors) {}
+
+  void set(const std::string& pointer, const char* flag, Json value) {
+    document_.root[Json::json_pointer(pointer)] = std::move(value);
+    document_.origins[pointer] = {0, flag};
+  }
+  /// A number, a boolean or text, as an unquoted word in a file.
+  void set_plain(const std::string& pointer, const char* flag, const Text& value) {
+    if (value && is_clean(flag, *value)) set(pointer, flag, plain_or_text(*value));
+  }
+  /// Text whatever it looks like: a model may be called 7.
+  void set_text(const std::string& pointer, const char* flag, const Text& value) {
+    if (value && is_clean(flag, *value)) set(pointer, flag, *value);
+  }
+  void fail(const char* flag, std::string message) { errors_.push_back({flag, 0, "", std::move(message)}); }
+  bool is_clean(const char* flag, const std::string& value) {
+    if (is_utf8(value)) return true;
+    fail(flag, "is not UTF-8");
+    return false;
+  }
+
+ private:
+  static Json plain_or_text(const std::string& value) {
+    Json plain = plain_value(value);
+    return plain.is_null() ? Json(value) : plain;  // an empty flag is empty text, not an absent field
+  }
+
+  Document& document_;
+  ScenarioErrors& errors_;
+};
+
+bool is_open(const Document& document) {
+  const auto load = document.root.find("load");
+  return load != document.root.end() && load->is_object() && load->value("mode", Json()) == Json("open");
+}
+
+void write_load(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
+  if (flags.concurrency && flags.rate) {
+    return writer.fail("--rate", "excludes --concurrency: a load is either a rate or a number in flight");
+  }
+  if (flags.concurrency) {
+    writer.set("/load", "--concurrency", Json{{"mode", "closed"}});
+    writer.set_plain("/load/concurrency", "--concurrency", flags.concurrency);
+  }
+  if (flags.rate) {
+    if (!is_open(document)) writer.set("/load", "--rate", Json{{"mode", "open"}});
+    writer.set_plain("/load/rate", "--rate", flags.rate);
+  }
+  if (flags.arrivals && !is_open(document)) return writer.fail("--arrivals", "needs a rate: give --rate as well");
+  writer.set_text("/load/arrivals", "--arrivals", flags.arrivals);
+}
+
+void write_length(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
+  if (flags.duration && flags.requests) {
+    return writer.fail("--requests", "excludes --duration: a run has a length in time or in requests");
+  }
+  if (flags.duration) document.root.erase("requests");
+  if (flags.requests) document.root.erase("duration");
+  writer.set_text("/duration", "--duration", flags.duration);
+  writer.set_plain("/requests", "--requests", flags.requests);
+}
+
+/// In the defaults and in every entry that says otherwise.
+void write_everywhere(Document& document, const std::string& parent, const std::string& key, const char* flag,
+                      const Json& value, FlagWriter& writer) {
+  const auto set_under = [&](const std::string& base, Json& holder, bool always) {
+    if (!holder.is_object()) return;
+    if (parent.empty()) {
+      if (always || holder.contains(key)) writer.set(step(base, key), flag, value);
+      return;
+    }
+    const auto inner = holder.find(parent);
+    if (inner == holder.end() ? !always : !inner->is_object()) return;  // a wrong kind is reported when it is read
+    if (always || inner->contains(key)) writer.set(step(step(base, parent), key), flag, value);
+  };
+  set_under("", document.root, true);
+  const auto mix = document.root.find("mix");
+  if (mix == document.root.end() || !mix->is_array()) return;
+  for (std::size_t i = 0; i < mix->size(); ++i) set_under(step("/mix", i), (*mix)[i], false);
+}
+
+void write_gates(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
+  if (flags.gates.empty()) return;
+  if (!document.root.contains("gates")) document.root["gates"] = Json::array();
+  if (!document.root["gates"].is_array()) return;
+  for (const std::string& gate : flags.gates) {
+    if (writer.is_clean("--gate", gate)) writer.set(step("/gates", document.root["gates"].size()), "--gate", gate);
+  }
+}
+
+void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
+  writer.set_text("/name", "--name", flags.name);
+  if (flags.target && writer.is_clean("--target", *flags.target)) {
+    write_everywhere(document, "", "target", "--target", *flags.target, writer);
+  }
+  if (flags.max_new_tokens && writer.is_clean("--max-new-tokens", *flags.max_new_tokens)) {
+    write_everywhere(document, "parameters", "max_new_tokens", "--max-new-tokens", plain_value(*flags.max_new_tokens),
+                     writer);
+  }
+  write_load(document, flags, writer);
+  write_length(document, flags, writer);
+  writer.set_text("/warmup", "--warmup", flags.warmup);
+  writer.set_text("/drain_max", "--drain-max", flags.drain_max);
+  const auto timeouts = document.root.find("timeouts");
+  if (timeouts == document.root.end() || timeouts->is_object())
+    writer.set_text("/timeouts/total", "--timeout", flags.timeout);
+  writer.set_plain("/seed", "--seed", flags.seed);
+  writer.set_plain("/threads", "--threads", flags.threads);
+  write_gates(document, flags, writer);
+}
+
+}  // namespace
+
+Document document_from_flags(const ScenarioFlags& flags, ScenarioErrors& errors) {
+  Document document;
+  document.source = "command line";
+  FlagWriter writer(document, errors);
+  const auto need = [&](const Text& value, const char* flag, const char* example) {
+    if (!value) writer.fail(flag, std::string("is missing; without a scenario file it is needed, as in ") + example);
+  };
+  need(flags.target, "--target", "--target http://127.0.0.1:8080");
+  need(flags.route, "--route", "--route tgi-stream");
+  if (!flags.concurrency && !flags.rate) writer.fail("--concurrency", "or --rate is missing: how much load?");
+  if (!flags.duration && !flags.requests) writer.fail("--duration", "or --requests is missing: how long?");
+  writer.set("/schema_version", "command line", 1);
+  const auto route = route_from(flags.route.value_or(""));
+  const std::string name = route ? label(*route) : "run";  // a wrong route is reported once, where it is read
+  document.root["mix"] = Json::array({Json{{"name", name}}});
+  writer.set_text("/mix/0/route", "--route", flags.route);
+  writer.set_text("/mix/0/model", "--model", flags.model);
+  writer.set_text("/mix/0/scenario", "--scenario", flags.scenario);
+  if (flags.stream) writer.set("/mix/0/stream", *flags.stream ? "--stream" : "--no-stream", *flags.stream);
+  for (const std::string& prompt : flags.prompts) {
+    if (!document.root["mix"][0].contains("prompts")) document.root["mix"][0]["prompts"] = Json::array();
+    const std::size_t count = document.root["mix"][0]["prompts"].size();
+    if (writer.is_clean("--prompt", prompt)) writer.set(step("/mix/0/prompts", count), "--prompt", prompt);
+  }
+  document.root["name"] = name;
+  write_common(document, flags, writer);
+  return document;
+}
+
+void override_with_flags(Document& document, const ScenarioFlags& flags, ScenarioErrors& errors) {
+  FlagWriter writer(document, errors);
+  const auto refuse = [&](bool given, const char* flag) {
+    if (given) writer.fail(flag, "does not go with a scenario file, whose entries name their own; edit the file");
+  };
+  refuse(flags.route.has_value(), "--route");
+  refuse(flags.model.has_value(), "--model");
+  refuse(flags.scenario.has_value(), "--scenario");
+  refuse(flags.stream.has_value(), flags.stream.value_or(true) ? "--stream" : "--no-stream");
+  refuse(!flags.prompts.empty(), "--prompt");
+  write_common(document, flags, writer);
+}
+
+}  // namespace loadgen

@@ -1,0 +1,33 @@
+// The flags of `loadgen run` that say what a scenario says, and how they become or change a document. Values stay text
+// here: they are judged by the same code as a file's.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loadgen/plan/scenario_errors.hpp"
+
+namespace loadgen {
+
+struct Document;
+
+struct ScenarioFlags {
+  // Valid with a file too, whose values they replace.
+  std::optional<std::string> name, target, concurrency, rate, arrivals, duration, requests, warmup, drain_max, timeout,
+      seed, threads, max_new_tokens;
+  std::vector<std::string> gates;  ///< added to the file's
+  // Only without a file.
+  std::optional<std::string> route, model, scenario;
+  std::optional<bool> stream;
+  std::vector<std::string> prompts;
+};
+
+/// The scenario that the flags alone describe: one mix entry.
+Document document_from_flags(const ScenarioFlags& flags, ScenarioErrors& errors);
+
+/// Replaces in `document` what the flags give: `target` and `max_new_tokens` in every entry, the whole of `load` when
+/// the loop changes, `duration` for `requests` and the reverse.
+void override_with_flags(Document& document, const ScenarioFlags& flags, ScenarioErrors& errors);
+
+}  // namespace loadgen

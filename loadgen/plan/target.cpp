@@ -1,0 +1,88 @@
+// Splits and judges the URL of a target.
+#include "loadgen/plan/target.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace loadgen {
+namespace {
+
+constexpr std::size_t longest_url = 2000;
+
+bool is_alnum(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+bool is_name_char(char c) noexcept {
+  return is_alnum(c) || c == '.' || c == '-' || c == '_';
+}
+bool is_address6_char(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':' || c == '.';
+}
+bool is_path_char(char c) noexcept {
+  return is_alnum(c) || std::string_view("/-._~!$&'()*+,;=:@%").find(c) != std::string_view::npos;
+}
+
+/// Reads `host[:port]` into `target`; the message of what is wrong, or empty.
+std::string read_authority(std::string_view authority, Target& target) {
+  target.authority = std::string(authority);
+  std::string_view host = authority, port;
+  if (authority.substr(0, 1) == "[") {
+    const std::size_t close = authority.find(']');
+    if (close == std::string_view::npos) return "has '[' without ']' around its IPv6 address";
+    host = authority.substr(1, close - 1);
+    port = authority.substr(close + 1);
+    if (!std::all_of(host.begin(), host.end(), is_address6_char)) return "has no IPv6 address between its brackets";
+    if (!port.empty() && port[0] != ':') return "has something between ']' and the port";
+  } else {
+    const std::size_t colon = authority.find(':');
+    if (colon != std::string_view::npos) port = authority.substr(colon);
+    host = authority.substr(0, colon);
+    if (!std::all_of(host.begin(), host.end(), is_name_char)) return "has a host that is neither a name nor an address";
+  }
+  if (host.empty()) return "names no host";
+  if (host.size() > 253) return "has a host longer than 253 characters";
+  target.host = std::string(host);
+  if (port.empty()) return {};
+  port.remove_prefix(1);
+  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), target.port);
+  if (error != std::errc() || end != port.data() + port.size() || target.port == 0)
+    return "needs a port between 1 and 65535";
+  return {};
+}
+
+std::string read_url(std::string_view url, Target& target) {
+  constexpr std::string_view scheme = "http://";
+  if (url.size() > longest_url) return fmt::format("is longer than {} characters", longest_url);
+  if (url.substr(0, 8) == "https://") return "asks for https: TLS is not supported yet; use http or a local TLS proxy";
+  if (url.substr(0, scheme.size()) != scheme) return "must start with http://, as in http://127.0.0.1:8080";
+  while (url.size() > scheme.size() && url.back() == '/') url.remove_suffix(1);
+  const std::string_view rest = url.substr(scheme.size());
+  const std::size_t slash = std::min(rest.find('/'), rest.size());
+  const std::string_view authority = rest.substr(0, slash), path = rest.substr(slash);
+  if (authority.find('@') != std::string_view::npos) {
+    return "must not hold credentials; send them in 'headers', as in {authorization: Bearer ...}";
+  }
+  if (path.find_first_of("?#") != std::string_view::npos || authority.find_first_of("?#") != std::string_view::npos) {
+    return "must not have a query or fragment; the route's path is added to it";
+  }
+  if (!std::all_of(path.begin(), path.end(), is_path_char)) return "has a character in its path that a URL cannot have";
+  target.url = std::string(url);
+  target.base_path = std::string(path);
+  return read_authority(authority, target);
+}
+
+}  // namespace
+
+Result<Target, std::string> parse_target(std::string_view url) {
+  Target target;
+  std::string error = read_url(url, target);
+  if (error.empty()) return target;
+  // The URL itself is not repeated when it may hold a password.
+  const bool secret = url.find('@') != std::string_view::npos;
+  return {boost::system::in_place_error, secret ? error : fmt::format("'{}' {}", url.substr(0, 100), error)};
+}
+
+}  // namespace loadgen
