@@ -1,0 +1,150 @@
+"""What the end-to-end tests share: the two programs, started and ended; run directories, read. Standard library only."""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+SOURCE = pathlib.Path(os.environ.get("PLUMBLINE_SOURCE", pathlib.Path(__file__).resolve().parent.parent))
+BIN = pathlib.Path(os.environ.get("PLUMBLINE_BIN", SOURCE / "build" / "release" / "bin"))
+SKIPPED = 77  # ctest's word for "skipped"
+
+
+def skip(reason):
+    """Ends the whole script as skipped, saying why."""
+    print(f"SKIPPED: {reason}")
+    sys.exit(SKIPPED)
+
+
+def need(program, package):
+    """The path of a program, or skip."""
+    path = shutil.which(program)
+    if not path:
+        skip(f"{program} is not installed (Debian package {package})")
+    return path
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Server:
+    """A refserver on a free port. Use as a context manager; `url` is where it listens, `truth()` what it knows."""
+
+    def __init__(self, *flags, ttft="30ms", gap="5ms", port=0, models=("qwen2", "llama3")):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="refserver-"))
+        self.truth_file = self.dir / "truth.jsonl"
+        command = [BIN / "refserver", "serve", "--port", str(port), "--engine", "simulated", "--sim-ttft", ttft, "--sim-gap", gap,
+                   "--truth-log", self.truth_file]
+        for model in models:
+            command += ["--model", model]
+        self.log = open(self.dir / "stderr.log", "w+")
+        self.process = subprocess.Popen([str(c) for c in command + list(flags)], stdout=subprocess.PIPE, stderr=self.log, text=True)
+        line = self.process.stdout.readline()
+        if not line.startswith("listening on "):
+            self.process.kill()
+            self.log.seek(0)
+            raise RuntimeError(f"refserver did not start: {line!r} {self.log.read()}")
+        self.url = line.removeprefix("listening on ").strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def stop(self):
+        """Ends it as an operator would; returns the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdout.close()
+        self.log.close()
+        return self.process.returncode
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def truth(self):
+        """One dict per request; stops the server first, so that the log is whole."""
+        self.stop()
+        with open(self.truth_file) as f:
+            return [json.loads(line) for line in f]
+
+
+class Run:
+    """The outcome of a loadgen command."""
+
+    def __init__(self, code, stdout, stderr, out):
+        self.code, self.stdout, self.stderr, self.out = code, stdout, stderr, out
+
+    def __repr__(self):
+        return f"exit {self.code}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+    @property
+    def summary(self):
+        return json.loads((self.out / "summary.json").read_text())
+
+    @property
+    def requests(self):
+        with open(self.out / "requests.jsonl") as f:
+            return [json.loads(line) for line in f]
+
+
+def loadgen(*args, env=None, timeout=100):
+    done = subprocess.run([str(BIN / "loadgen"), *map(str, args)], capture_output=True, text=True, timeout=timeout,
+                          env={**os.environ, **(env or {})})
+    return Run(done.returncode, done.stdout, done.stderr, None)
+
+
+def start_loadgen(*args):
+    return subprocess.Popen([str(BIN / "loadgen"), *map(str, args)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@contextlib.contextmanager
+def run_dir():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="loadgen-"))
+    try:
+        yield path / "run"
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def load(out, *args, env=None, timeout=100):
+    """`loadgen run ... --out out`, quietly."""
+    result = loadgen("run", *args, "--out", out, "--quiet", env=env, timeout=timeout)
+    result.out = out
+    return result
+
+
+def nearest_rank(values, quantile):
+    """The definition all percentiles here use: the smallest value with at least quantile * N values at or below it."""
+    ordered = sorted(values)
+    rank = max(1, -(-len(ordered) * round(quantile * 1000) // 1000))
+    return ordered[rank - 1]
+
+
+class Test(unittest.TestCase):
+    maxDiff = None
+
+    def assertCode(self, run, code):
+        self.assertEqual(run.code, code, repr(run))
+
+
+def main():
+    unittest.main(verbosity=2)

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""A run recorded into a real InfluxDB: every point offered is there, and percentiles recomputed from it are the run's own."""
+import json
+import math
+import time
+
+import harness
+from harness import Server, load, run_dir
+from influxd import Influxd
+
+DB = "llm"
+# Each measurement has one field that all of its points carry.
+COUNTED = {"llm_request": "chunks", "llm_interval": "sent", "llm_hdr": "n", "llm_event": "text", "exporter": "offered"}
+
+
+def flags(server, out, *more):
+    return (out, harness.SOURCE / "scenarios" / "dual-model-mix.yaml", "--target", server.url, "--concurrency", 40, "--duration", "4s",
+            "--warmup", "1s", *more)
+
+
+class Recorded(harness.Test):
+    @classmethod
+    def setUpClass(cls):
+        cls.influx = Influxd()
+        with Server(ttft="20ms", gap="1ms") as server, run_dir() as out:
+            cls.run_ = load(*flags(server, out, "--influx", f"{cls.influx.url}/{DB}"))
+            assert cls.run_.code in (0, 2), cls.run_
+            cls.summary = cls.run_.summary
+            cls.points = (out / "points.lp").read_text().splitlines()
+            cls.requests = cls.run_.requests
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.influx.__exit__()
+
+    def test_every_point_offered_is_stored(self):
+        account = self.summary["exporters"]["influx"]
+        self.assertEqual(account["offered"], account["stored"])
+        self.assertEqual((account["rejected"], account["spilled"]), (0, 0))
+        stored = {m: self.influx.count(m, field, DB) for m, field in COUNTED.items()}
+        self.assertEqual(sum(stored.values()), account["stored"], stored)
+        self.assertEqual(stored["llm_request"], len(self.requests))
+
+    def test_the_file_holds_the_same_points(self):
+        for measurement, field in COUNTED.items():
+            if measurement == "exporter":
+                continue
+            in_file = sum(line.startswith((measurement + ",", measurement + " ")) for line in self.points)
+            self.assertEqual(in_file, self.influx.count(measurement, field, DB), measurement)
+
+    def percentiles(self, metric, entry=None):
+        where = f"\"metric\" = '{metric}'" + (f" AND \"entry\" = '{entry}'" if entry else "")
+        counts = {}
+        for row in self.influx.rows(f'SELECT "slot", "value_us", "n" FROM "llm_hdr" WHERE {where}', DB):
+            counts[int(row["slot"])] = (row["value_us"], counts.get(int(row["slot"]), (0, 0))[1] + row["n"])
+        total = sum(n for _, n in counts.values())
+        result = {}
+        for name, q in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99)):
+            target, run = max(1, math.ceil(math.nextafter(q * 100, -math.inf) * total / 100)), 0
+            for _, (value, n) in sorted(counts.items()):
+                run += n
+                if run >= target:
+                    result[name] = value / 1000
+                    break
+        return total, result
+
+    def check(self, ours, metric, entry=None):
+        total, recomputed = self.percentiles(metric, entry)
+        self.assertEqual(total, ours["count"])
+        for name, value in recomputed.items():
+            if ours[name] is not None:
+                self.assertAlmostEqual(ours[name], value, places=6, msg=f"{metric} {name} {entry or ''}")
+
+    def test_percentiles_from_the_stored_slots_are_the_summarys(self):
+        for metric in ("ttft", "tpot", "icl", "e2e"):
+            self.check(self.summary["metrics"][metric], metric)
+        for entry, part in self.summary["mix"].items():
+            self.check(part["metrics"]["e2e"], "e2e", entry)
+
+    def test_percentiles_by_influxql_are_within_a_bucket(self):
+        rows = self.influx.rows("SELECT percentile(\"e2e\", 95) AS p FROM \"llm_request\" WHERE \"phase\" = 'measure' AND \"outcome\" = 'ok'", DB)
+        self.assertAlmostEqual(rows[0]["p"] * 1000, self.summary["metrics"]["e2e"]["p95"], delta=self.summary["metrics"]["e2e"]["p95"] * 0.003)
+
+
+class Credentials(harness.Test):
+    def test_from_the_environment_and_never_on_paper(self):
+        with Influxd("writer", "s3cret pass") as influx, Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            influx.query(f"CREATE DATABASE {DB}")
+            common = ("--target", server.url, "--route", "tgi", "--concurrency", 2, "--requests", 6, "--warmup", "0s", "--max-new-tokens", 3,
+                      "--influx", f"{influx.url}/{DB}")
+            refused = load(out, *common)
+            self.assertCode(refused, 1)
+            self.assertIn("LOADGEN_INFLUX_USER", refused.stderr)
+            run = load(out, *common, env={"LOADGEN_INFLUX_USER": "writer", "LOADGEN_INFLUX_PASSWORD": "s3cret pass"})
+            self.assertCode(run, 0)
+            self.assertEqual(influx.count("llm_request", "chunks", DB), 6)
+            for path in out.iterdir():
+                self.assertNotIn(b"s3cret", path.read_bytes(), path.name)
+            self.assertNotIn("s3cret", run.stdout + run.stderr)
+
+
+class Outage(harness.Test):
+    def test_a_database_that_dies_leaves_a_spill_file_that_accounts_for_everything(self):
+        with Influxd() as influx, Server(ttft="20ms", gap="2ms") as server, run_dir() as out:
+            process = harness.start_loadgen("run", "--target", server.url, "--route", "tgi-stream", "--concurrency", 8, "--duration", "5s",
+                                            "--warmup", "0s", "--max-new-tokens", 10, "--out", out, "--quiet", "--influx", f"{influx.url}/{DB}")
+            time.sleep(2.5)
+            influx.process.kill()
+            stdout, stderr = process.communicate(timeout=90)
+            self.assertEqual(process.returncode, 5, stdout + stderr)
+            account = json.loads((out / "summary.json").read_text())["exporters"]["influx"]
+            self.assertEqual(account["offered"], account["stored"] + account["rejected"] + account["spilled"])
+            self.assertGreater(account["stored"], 0)
+            self.assertGreater(account["spilled"], 0)
+            spill = [p for p in out.iterdir() if "spill" in p.name]
+            self.assertEqual(len(spill), 1, list(out.iterdir()))
+            self.assertEqual(len(spill[0].read_text().splitlines()), account["spilled"])
+
+
+if __name__ == "__main__":
+    harness.main()
