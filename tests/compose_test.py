@@ -3,15 +3,15 @@
 loopback, every image is pinned. Exit code 77: no Compose here.
 """
 import os
-import pathlib
 import re
 import shutil
 import subprocess
-import sys
 
 import yaml
 
-ROOT = pathlib.Path(os.environ.get("PLUMBLINE_SOURCE", pathlib.Path(__file__).resolve().parent.parent))
+import harness
+
+ROOT = harness.SOURCE
 FILE = ROOT / "docker-compose.yml"
 MADE_BY_DEV = {"./runs"}  # ./dev up creates it
 
@@ -66,8 +66,7 @@ def main():
     print(f"{len(stack['services'])} services: paths, ports, images and stages are right")
     command = compose_command()
     if not command:
-        print("skipped: neither docker-compose nor docker compose is installed, so Compose itself was not asked")
-        sys.exit(77)
+        harness.skip("neither docker-compose nor docker compose is installed, so Compose itself was not asked")
     bare = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME")}  # no .env, no variables
     subprocess.run(command + ["-f", str(FILE), "config", "-q"], check=True, cwd=ROOT, env=bare)
     subprocess.run(command + ["-f", str(FILE), "--profile", "run", "config", "-q"], check=True, cwd=ROOT, env=bare)

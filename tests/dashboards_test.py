@@ -5,23 +5,19 @@
 
 Grafana itself is not needed: its macros are expanded here. Exit code 77: linted, but queries could not be run.
 """
-import contextlib
 import copy
 import json
-import os
 import pathlib
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
-import urllib.parse
 import urllib.request
 
 import yaml
 
-ROOT = pathlib.Path(os.environ.get("PLUMBLINE_SOURCE", pathlib.Path(__file__).resolve().parent.parent))
+import harness
+import influxd
+
+ROOT = harness.SOURCE
 MACROS = {"timeFilter", "__interval", "__interval_ms", "tag_entry", "tag_outcome", "tag_exporter"}
 DATABASE = "plumbline"
 
@@ -87,62 +83,28 @@ def lint_self_check(board, uids):
 
 # ---- a database with a run in it -------------------------------------------------------------------------------------
 
-@contextlib.contextmanager
-def running(command, ready, folder, env=None):
-    """Starts a server, yields the first match of `ready` in its output, ends it by its pid."""
-    log = pathlib.Path(folder) / (pathlib.Path(command[0]).name + ".log")
-    with open(log, "wb") as out:
-        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **(env or {})})
-    try:
-        deadline = time.monotonic() + 30
-        while not (found := re.search(ready, log.read_text(errors="replace"))):
-            assert server.poll() is None and time.monotonic() < deadline, f"{command[0]}: {log.read_text()}"
-            time.sleep(0.02)
-        yield found.group(1)
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-def influxd(folder):
-    loopback = {"INFLUXDB_HTTP_BIND_ADDRESS": "127.0.0.1:0", "INFLUXDB_BIND_ADDRESS": "127.0.0.1:0",
-                "INFLUXDB_META_DIR": f"{folder}/meta", "INFLUXDB_DATA_DIR": f"{folder}/data",
-                "INFLUXDB_DATA_WAL_DIR": f"{folder}/wal", "INFLUXDB_MONITOR_STORE_ENABLED": "false"}
-    return running(["influxd", "run", "-config", "/dev/null"], r"Listening on HTTP.* addr=([\d.:]+) ", folder, loopback)
-
-
 class Database:
-    def __init__(self, address):
-        self.url = f"http://{address}"
-        self.query(f'CREATE DATABASE "{DATABASE}"')
-
-    def query(self, text):
-        form = urllib.parse.urlencode({"db": DATABASE, "epoch": "ns", "q": text}).encode()
-        with urllib.request.urlopen(f"{self.url}/query", form, timeout=60) as answer:
-            result = json.load(answer)["results"][0]
-        if "error" in result:
-            raise RuntimeError(result["error"])
-        return result.get("series", [])
+    def __init__(self, server):
+        self.server, self.url = server, f"{server.url}/{DATABASE}"
+        server.query(f'CREATE DATABASE "{DATABASE}"')
 
     def values(self, text):
-        return [row[1:] for series in self.query(text) for row in series["values"]]
+        return [row[1:] for series in self.server.query(text, DATABASE) for row in series["values"]]
 
     def write(self, lines):
         for start in range(0, len(lines), 5000):
             body = b"\n".join(lines[start:start + 5000])
-            urllib.request.urlopen(f"{self.url}/write?db={DATABASE}&precision=ns", body, timeout=60).close()
+            urllib.request.urlopen(f"{self.server.url}/write?db={DATABASE}&precision=ns", body, timeout=60).close()
 
 
-def make_run(database, folder):
-    """A short real run of both programs that streams into the database."""
-    programs = pathlib.Path(os.environ["PLUMBLINE_BIN"])
-    serve = [str(programs / "refserver"), "serve", "--port", "0", "--engine", "simulated", "--sim-ttft", "20ms",
-             "--sim-gap", "2ms", "--model", "qwen2", "--model", "llama3"]
-    with running(serve, r"listening on (http://\S+)", folder) as url:
-        subprocess.run([programs / "loadgen", "run", "--target", url, "--route", "tgi-stream", "--model", "qwen2",
-                        "--concurrency", "8", "--warmup", "1s", "--duration", "4s", "--max-new-tokens", "16", "--quiet",
-                        "--influx", f"{database.url}/{DATABASE}", "--out", f"{folder}/run"], check=True, timeout=60)
-    return (pathlib.Path(folder) / "run/points.lp").read_bytes().splitlines()
+def make_run(database):
+    """A short real run of both programs that streams into the database; its points as lines."""
+    with harness.run_dir() as out, harness.Server(ttft="20ms", gap="2ms") as server:
+        run = harness.load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 8,
+                           "--warmup", "1s", "--duration", "4s", "--max-new-tokens", 16, "--influx", database.url)
+        # A busy machine may make the run invalid (4); its points are as good for a dashboard.
+        assert run.code in (0, 4), run
+        return (out / "points.lp").read_bytes().splitlines()
 
 
 # ---- every query ---------------------------------------------------------------------------------------------------
@@ -201,16 +163,13 @@ def main():
         lint_self_check(board, provisioned_uids())
     assert len({b["uid"] for b in boards.values()}) == len(boards), "two dashboards share a uid"
     print(f"{len(boards)} dashboards linted")
-    if not shutil.which("influxd"):
-        print("skipped: influxd is not installed, so the queries were not run")
-        sys.exit(77)
-    with tempfile.TemporaryDirectory() as folder, influxd(folder) as address:
-        database = Database(address)
+    with influxd.Influxd() as server:
+        database = Database(server)
         if len(sys.argv) > 1:
             lines = pathlib.Path(sys.argv[1]).read_bytes().splitlines()
             database.write(lines)
         else:
-            lines = make_run(database, folder)
+            lines = make_run(database)
         for board in boards.values():
             check_values(run_queries(board, database, lines), database)
 
