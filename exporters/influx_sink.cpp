@@ -122,11 +122,13 @@ class InfluxSink final : public Sink {
     spill_.write(std::move(batch));
   }
 
-  /// Ends early when finish() is called: one prompt attempt then, and after it short waits again.
+  /// Ends early when finish() is called. From then on only our own short waits count: what the server asked for may be
+  /// longer than the time that is left.
   void wait_before_retry(Backoff& backoff, std::chrono::milliseconds min_wait) {
-    const auto wait = std::max(min_wait, backoff.next(uniform_(random_)));
+    const auto own_wait = backoff.next(uniform_(random_));
     std::unique_lock lock(mutex_);
     const bool was_stopping = stopping_;
+    const auto wait = was_stopping ? own_wait : std::max(min_wait, own_wait);
     const auto until = std::min<Clock::time_point>(Clock::now() + wait, deadline_);
     const bool interrupted = wake_.wait_until(lock, until, [&] { return stopping_ != was_stopping; });
     if (interrupted) backoff = Backoff(options_.backoff);
