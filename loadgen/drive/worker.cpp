@@ -454,6 +454,7 @@ void Worker::join() {
     impl->io.stop();
   });
   impl_->thread.join();
+  impl_->pool.clear();  // its sockets must go before their event loop
 }
 
 const WorkerCounters& Worker::counters() const noexcept {
