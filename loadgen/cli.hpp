@@ -40,8 +40,8 @@ struct Done {
 
 using Command = std::variant<RunCommand, CheckCommand, ProbeCommand, Done>;
 
-/// Parses argv, reads the scenario file, fills in credentials from the environment or files. Prints help and usage errors
-/// itself; never throws for bad input.
+/// Parses argv, reads the scenario file, fills in credentials from the environment or files. Prints help and usage
+/// errors itself; never throws for bad input.
 Command parse_command_line(int argc, const char* const* argv);
 
 }  // namespace loadgen

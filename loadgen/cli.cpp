@@ -1,0 +1,232 @@
+// CLI11 wiring: flags to typed commands. What values mean is judged by plan/, the same way as a file's.
+#include "loadgen/cli.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <ctime>
+#include <utility>
+
+#include "exporters/influx_url.hpp"
+#include "loadgen/cli_help.hpp"
+#include "loadgen/credentials.hpp"
+#include "loadgen/plan/scenario_file.hpp"
+#include "loadgen/plan/target.hpp"
+#include "loadgen/plan/text.hpp"
+#include "loadgen/plan/units.hpp"
+
+namespace loadgen {
+namespace {
+
+using Text = std::optional<std::string>;
+
+/// Everything argv can say, as text.
+struct Arguments {
+  Text file;
+  ScenarioFlags flags;
+  Text out, record, influx, influx_credentials;
+  bool quiet = false;
+  Text probe_target, probe_timeout;
+  std::vector<std::string> probe_models, probe_scenarios;
+};
+
+Done bad_usage(const std::string& message) {
+  fmt::print(stderr, "{}", message);
+  return {ExitCode::bad_usage};
+}
+Done bad_flag(const char* flag, const std::string& message) {
+  return bad_usage(fmt::format("{}: {}\n", flag, message));
+}
+
+/// Adds an option that takes one text. An empty text stays a text, so that validation can refuse it.
+void add_text(CLI::App& app, const char* name, Text& value, const char* type, const char* help, const char* group) {
+  app.add_option_function<std::string>(
+         name, [&value](const std::string& text) { value = text; }, help)
+      ->type_name(type)
+      ->group(group);
+}
+/// An option that may be repeated, one text each time, so that it never swallows what follows.
+void add_texts(CLI::App& app, const char* name, std::vector<std::string>& values, const char* type, const char* help,
+               const char* group) {
+  app.add_option(name, values, help)->type_name(type)->group(group)->allow_extra_args(false);
+}
+
+void add_load_flags(CLI::App& run, ScenarioFlags& flags) {
+  const char* const much = "How much";
+  add_text(run, "--concurrency", flags.concurrency, "N", "Closed loop: keep N requests in flight", much);
+  add_text(run, "--rate", flags.rate, "R", "Open loop: send R requests per second, whatever comes back", much);
+  add_text(run, "--arrivals", flags.arrivals, "poisson|constant",
+           "Open loop: how arrivals are spaced (default poisson)", much);
+  const char* const length = "How long";
+  add_text(run, "--duration", flags.duration, "TIME", "Length of the measured window alone", length);
+  add_text(run, "--requests", flags.requests, "N", "Number of measured requests, instead of --duration", length);
+  add_text(run, "--warmup", flags.warmup, "TIME",
+           "Load before the window, not measured; 0s: none (default: until steady)", length);
+  add_text(run, "--drain-max", flags.drain_max, "TIME", "Longest wait for open answers after the window (default 60s)",
+           length);
+  add_text(run, "--timeout", flags.timeout, "TIME", "Longest time a request may take from send to end (default 300s)",
+           length);
+}
+
+void add_run(CLI::App& app, Arguments& arguments) {
+  CLI::App& run = *app.add_subcommand("run", "Send the load of a scenario file, or of flags; measure, record, judge")
+                       ->footer(run_footer);
+  ScenarioFlags& flags = arguments.flags;
+  add_text(run, "SCENARIO", arguments.file, "FILE", "Scenario file, YAML or JSON", "Scenario");
+  const char* const what = "What to ask (without a file)";
+  add_text(run, "--target", flags.target, "URL", "Server, http://HOST:PORT; with a file: of every entry", "Scenario");
+  add_text(run, "--name", flags.name, "NAME", "Name of the run in reports and folders", "Scenario");
+  add_text(run, "--seed", flags.seed, "S", "Seed of prompts, mix and arrivals (default 1)", "Scenario");
+  add_text(run, "--max-new-tokens", flags.max_new_tokens, "N", "Tokens to generate per request (default 128)",
+           "Scenario");
+  add_text(run, "--route", flags.route, "ROUTE", "tgi-stream, tgi, openai-chat, openai-completions or gateway", what);
+  add_text(run, "--model", flags.model, "M", "Model name sent with each request", what);
+  add_text(run, "--scenario", flags.scenario, "WORD",
+           "qa, summarize or rewrite: chooses default prompts; sent on the gateway", what);
+  add_texts(run, "--prompt", flags.prompts, "TEXT", "Prompt; may be repeated (default: built-in ones)", what);
+  run.add_flag_callback(
+         "--stream", [&flags] { flags.stream = true; }, "Ask for server-sent events")
+      ->group(what);
+  run.add_flag_callback(
+         "--no-stream", [&flags] { flags.stream = false; }, "Ask for the whole answer at once")
+      ->group(what);
+  add_load_flags(run, flags);
+  add_texts(run, "--gate", flags.gates, "EXPR", "A condition that must hold, as 'p99(e2e) < 1500ms'; may be repeated",
+            "Judging");
+  const char* const keep = "What to keep";
+  add_text(run, "--out", arguments.out, "DIR", "Run folder (default runs/<UTC time>-<name>)", keep);
+  add_text(run, "--record", arguments.record, "all|summary",
+           "summary: no requests.jsonl and no points.lp (default all)", keep);
+  add_text(run, "--influx", arguments.influx, "URL", "Also store points in InfluxDB, http://HOST:PORT/DB", keep);
+  add_text(run, "--influx-credentials", arguments.influx_credentials, "FILE", "Credentials for --influx", keep);
+  add_text(run, "--threads", flags.threads, "N", "I/O threads; 0: half of the cores (default)", "Generator");
+  run.add_flag("--quiet", arguments.quiet, "No progress display")->group("Generator");
+}
+
+void add_others(CLI::App& app, Arguments& arguments) {
+  CLI::App& check =
+      *app.add_subcommand("check", "Validate a scenario file without sending anything")->footer(check_footer);
+  add_text(check, "SCENARIO", arguments.file, "FILE", "Scenario file, YAML or JSON", "Scenario");
+  CLI::App& probe = *app.add_subcommand("probe", "One request per route, model and scenario")->footer(probe_footer);
+  const char* const group = "Probe";
+  add_text(probe, "--target", arguments.probe_target, "URL", "Server, http://HOST:PORT", group);
+  add_texts(probe, "--model", arguments.probe_models, "M", "Model; may be repeated (default qwen2 and llama3)", group);
+  add_texts(probe, "--scenario", arguments.probe_scenarios, "WORD",
+            "qa, summarize or rewrite; may be repeated (default all)", group);
+  add_text(probe, "--timeout", arguments.probe_timeout, "TIME", "Longest time per request (default 30s)", group);
+}
+
+/// The default folder of a run: runs/20260131T235959Z-name.
+std::filesystem::path default_out(const std::string& name) {
+  return fmt::format("runs/{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(std::time(nullptr)), name);
+}
+
+/// Fills in the credentials; false, with the message printed, if they or the URL are not good.
+bool read_influx(const Arguments& arguments, ExportOptions& exports) {
+  if (!arguments.influx) {
+    if (arguments.influx_credentials) bad_flag("--influx-credentials", "needs --influx http://HOST:PORT/DB");
+    return !arguments.influx_credentials;
+  }
+  const auto url = exporters::parse_influx_url(*arguments.influx);
+  if (!url) {
+    bad_flag("--influx", url.error());
+    return false;
+  }
+  exports.influx_url = *arguments.influx;
+  const auto credentials =
+      read_credentials(arguments.influx_credentials, [](const char* name) { return std::getenv(name); });
+  if (!credentials) {
+    bad_flag(arguments.influx_credentials ? "--influx-credentials" : "environment", credentials.error());
+    return false;
+  }
+  if (!credentials->warning.empty()) fmt::print(stderr, "warning: {}\n", credentials->warning);
+  exports.influx_user = credentials->user;
+  exports.influx_password = credentials->password;
+  exports.influx_token = credentials->token;
+  return true;
+}
+
+Command make_run(const Arguments& arguments) {
+  auto scenario =
+      arguments.file ? read_scenario_file(*arguments.file, arguments.flags) : scenario_from_flags(arguments.flags);
+  if (!scenario) {
+    const char* const hint =
+        arguments.file ? "" : "Give a scenario file, or these flags; 'loadgen run --help' explains them.\n";
+    return bad_usage(errors_text(scenario.error()) + hint);
+  }
+  RunCommand command;
+  command.scenario = std::move(*scenario);
+  if (arguments.out && arguments.out->empty()) return bad_flag("--out", "must not be empty");
+  command.exports.out_dir = arguments.out ? std::filesystem::path(*arguments.out) : default_out(command.scenario.name);
+  const std::string record = arguments.record.value_or("all");
+  if (record != "all" && record != "summary")
+    return bad_flag("--record", "must be all or summary, is '" + record + "'");
+  command.exports.record = record == "all" ? RecordLevel::all : RecordLevel::summary;
+  if (!read_influx(arguments, command.exports)) return Done{ExitCode::bad_usage};
+  command.progress = arguments.quiet ? ProgressKind::quiet : ProgressKind::automatic;
+  return command;
+}
+
+Command make_check(const Arguments& arguments) {
+  if (!arguments.file)
+    return bad_usage("loadgen check: name a scenario file, as in 'loadgen check scenarios/smoke.yaml'\n");
+  auto scenario = read_scenario_file(*arguments.file);
+  if (!scenario) return bad_usage(errors_text(scenario.error()));
+  return CheckCommand{std::move(*scenario)};
+}
+
+Command make_probe(const Arguments& arguments) {
+  using namespace std::chrono_literals;
+  if (!arguments.probe_target) return bad_flag("--target", "is missing, as in --target http://127.0.0.1:8080");
+  auto target = parse_target(*arguments.probe_target);
+  if (!target) return bad_flag("--target", target.error());
+  ProbeCommand command{std::move(*target), arguments.probe_models, arguments.probe_scenarios, {}};
+  if (command.models.empty()) command.models = {"qwen2", "llama3"};
+  if (command.scenarios.empty()) command.scenarios = {"qa", "summarize", "rewrite"};
+  for (const std::string& model : command.models) {
+    if (model.empty() || model.size() > 256 || !is_utf8(model) || has_control_character(model))
+      return bad_flag("--model", "must be 1 to 256 printable characters");
+  }
+  for (const std::string& word : command.scenarios) {
+    if (word != "qa" && word != "summarize" && word != "rewrite")
+      return bad_flag("--scenario", "must be qa, summarize or rewrite");
+  }
+  const auto timeout = parse_duration(arguments.probe_timeout.value_or("30s"));
+  if (!timeout) return bad_flag("--timeout", timeout.error());
+  if (*timeout < 1ms || *timeout > 1h) return bad_flag("--timeout", "must be a duration from 1ms to 1h");
+  command.timeouts = {std::min<nanoseconds>(5s, *timeout), *timeout, *timeout};
+  return command;
+}
+
+}  // namespace
+
+Command parse_command_line(int argc, const char* const* argv) {
+  Arguments arguments;
+  CLI::App app("loadgen: load testing for LLM endpoints, with numbers that can be trusted", "loadgen");
+  app.footer(program_footer)->set_version_flag("--version", "loadgen " PLUMBLINE_VERSION);
+  add_run(app, arguments);
+  add_others(app, arguments);
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    fmt::print("{}", app.help());
+    return Done{};
+  } catch (const CLI::CallForVersion& version) {
+    fmt::print("{}\n", version.what());
+    return Done{};
+  } catch (const CLI::ParseError& error) {
+    const auto chosen = app.get_subcommands();
+    const std::string command = chosen.empty() ? "loadgen" : "loadgen " + chosen.front()->get_name();
+    return bad_usage(fmt::format("{}: {}\n'{} --help' explains the flags.\n", command, error.what(), command));
+  }
+  if (app.got_subcommand("run")) return make_run(arguments);
+  if (app.got_subcommand("check")) return make_check(arguments);
+  if (app.got_subcommand("probe")) return make_probe(arguments);
+  return bad_usage(app.help());
+}
+
+}  // namespace loadgen

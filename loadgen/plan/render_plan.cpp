@@ -1,0 +1,113 @@
+// The lines that `loadgen check` prints.
+#include "loadgen/plan/render_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iterator>
+#include <optional>
+
+#include "exporters/metrics/distribution.hpp"
+#include "loadgen/plan/units.hpp"
+
+namespace loadgen {
+namespace {
+
+using Out = std::back_insert_iterator<std::string>;
+
+double seconds(nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+/// Measured requests, when the plan itself decides their number.
+std::optional<double> expected_requests(const Scenario& scenario) {
+  if (scenario.length.requests) return static_cast<double>(*scenario.length.requests);
+  const auto* open = std::get_if<OpenLoop>(&scenario.load);
+  if (open == nullptr || !scenario.length.duration) return std::nullopt;
+  return open->rate * seconds(*scenario.length.duration);
+}
+
+std::string load_text(const Scenario& scenario) {
+  if (const auto* open = std::get_if<OpenLoop>(&scenario.load)) {
+    return fmt::format("open loop, {:g} requests/s, {} arrivals", open->rate, label(open->arrivals));
+  }
+  return fmt::format("closed loop, {} in flight", std::get<ClosedLoop>(scenario.load).concurrency);
+}
+
+std::string window_text(const Scenario& scenario) {
+  const std::string warmup = scenario.warmup ? duration_text(*scenario.warmup) : "until steady";
+  const std::string length = scenario.length.duration ? duration_text(*scenario.length.duration)
+                                                      : fmt::format("{} requests", *scenario.length.requests);
+  return fmt::format("warm-up {}, measured {}, drain at most {}", warmup, length, duration_text(scenario.drain_max));
+}
+
+std::string requests_text(const Scenario& scenario) {
+  if (scenario.length.requests) return fmt::format("{} measured", *scenario.length.requests);
+  if (const auto expected = expected_requests(scenario)) return fmt::format("about {:.0f} measured", *expected);
+  const double at_one_second = std::get<ClosedLoop>(scenario.load).concurrency * seconds(*scenario.length.duration);
+  return fmt::format("as fast as answers come: {:.0f} measured if each takes 1s", at_one_second);
+}
+
+void write_mix(Out out, const Scenario& scenario) {
+  double total = 0;
+  std::size_t name_width = 5, model_width = 5;
+  for (const MixEntry& entry : scenario.mix) {
+    total += entry.weight;
+    name_width = std::max(name_width, entry.name.size());
+    model_width = std::max(model_width, entry.model.size());
+  }
+  fmt::format_to(out, "\n  {:<{}}  {:>6}  {:<18}  {:<6}  {:<{}}  {:<9}  {:>6}  {:>7}  {}\n", "entry", name_width,
+                 "share", "route", "answer", "model", model_width, "scenario", "tokens", "prompts", "target");
+  for (const MixEntry& entry : scenario.mix) {
+    fmt::format_to(out, "  {:<{}}  {:>5.1f}%  {:<18}  {:<6}  {:<{}}  {:<9}  {:>6}  {:>7}  {}\n", entry.name, name_width,
+                   100 * entry.weight / total, label(entry.route),
+                   entry.delivery == Delivery::stream ? "stream" : "whole", entry.model.empty() ? "-" : entry.model,
+                   model_width, entry.scenario.empty() ? "-" : entry.scenario, entry.parameters.max_new_tokens,
+                   entry.prompts.size(), entry.target.url);
+  }
+}
+
+/// Requests that the entry of a gate can expect.
+std::optional<double> expected_for(const Gate& gate, const Scenario& scenario) {
+  const auto expected = expected_requests(scenario);
+  if (!expected || gate.entry.empty()) return expected;
+  double total = 0, own = 0;
+  for (const MixEntry& entry : scenario.mix) {
+    total += entry.weight;
+    if (entry.name == gate.entry) own += entry.weight;
+  }
+  return *expected * own / total;
+}
+
+/// Why a gate will probably not be decided, or empty. Gaps come many to a request, so they are not judged here.
+std::string floor_note(const Gate& gate, const Scenario& scenario) {
+  const auto* term = std::get_if<LatencyTerm>(&gate.term);
+  if (term == nullptr || term->statistic != LatencyTerm::Statistic::percentile) return {};
+  if (term->metric == Metric::icl || term->metric == Metric::itl) return {};
+  const auto expected = expected_for(gate, scenario);
+  const auto floor = static_cast<double>(exporters::percentile_floor(term->quantile));
+  if (!expected || *expected >= floor) return {};
+  return fmt::format("   (needs {:.0f} requests, expects about {:.0f}: would be inconclusive)", floor, *expected);
+}
+
+}  // namespace
+
+std::string render_plan(const Scenario& scenario) {
+  std::string text;
+  const Out out = std::back_inserter(text);
+  fmt::format_to(out, "{} ({})\n\n", scenario.name, scenario.source);
+  fmt::format_to(out, "  load      {}\n  phases    {}\n  requests  {}\n", load_text(scenario), window_text(scenario),
+                 requests_text(scenario));
+  fmt::format_to(out, "  timeouts  connect {}, first token {}, total {}\n", duration_text(scenario.timeouts.connect),
+                 duration_text(scenario.timeouts.first_token), duration_text(scenario.timeouts.total));
+  fmt::format_to(out, "  seed      {}{}\n", scenario.seed,
+                 scenario.nonce ? ", each prompt starts with a tag of its own" : ", prompts are sent as they are");
+  write_mix(out, scenario);
+  fmt::format_to(out, "\n  gates{}\n", scenario.gates.empty() ? "     none" : "");
+  for (const Gate& gate : scenario.gates) fmt::format_to(out, "    {}{}\n", gate.text, floor_note(gate, scenario));
+  return text;
+}
+
+}  // namespace loadgen
