@@ -8,25 +8,54 @@
 namespace exporters {
 namespace {
 
-bool is_control(char c) {
-  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+// Which characters need care where, as bits of one table: most text has none and is copied in whole runs.
+constexpr std::uint8_t in_measurement = 1;  // , and space
+constexpr std::uint8_t in_key = 2;          // , = and space: keys and tag values
+constexpr std::uint8_t in_text = 4;         // " and backslash: string fields
+constexpr std::uint8_t control = 8;
+constexpr std::uint8_t never_in_name = 16;  // control characters and the backslash
+
+constexpr std::array<std::uint8_t, 256> make_classes() {
+  std::array<std::uint8_t, 256> classes{};
+  for (std::size_t c = 0; c < 0x20; ++c) classes[c] = control | never_in_name;
+  classes[0x7f] = control | never_in_name;
+  classes[','] = classes[' '] = in_measurement | in_key;
+  classes['='] = in_key;
+  classes['"'] = in_text;
+  classes['\\'] = in_text | never_in_name;
+  return classes;
+}
+constexpr auto classes = make_classes();
+
+bool is_in(std::uint8_t mask, char c) {
+  return (classes[static_cast<unsigned char>(c)] & mask) != 0;
 }
 
 /// A backslash in front of an escaped character is read in two ways by two parts of the server; names have none.
 bool is_valid_name(std::string_view name) {
   if (name.empty() || name.front() == '_' || name.front() == '#' || name == "time") return false;
-  return std::none_of(name.begin(), name.end(), [](char c) { return c == '\\' || is_control(c); });
+  return std::none_of(name.begin(), name.end(), [](char c) { return is_in(never_in_name, c); });
 }
 
-void append_escaped(std::string& out, std::string_view text, std::string_view specials) {
-  for (const char c : text) {
-    if (specials.find(c) != std::string_view::npos) out += '\\';
-    out += c;
+/// Copies `text`; `special(c)` appends what stands for each character in the classes of `mask`.
+template <class Special>
+void append_with(std::string& out, std::string_view text, std::uint8_t mask, Special special) {
+  while (!text.empty()) {
+    const auto stop = std::find_if(text.begin(), text.end(), [mask](char c) { return is_in(mask, c); });
+    const auto plain = static_cast<std::size_t>(stop - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) return;
+    special(text[plain]);
+    text.remove_prefix(plain + 1);
   }
 }
 
+void append_escaped(std::string& out, std::string_view text, std::uint8_t mask) {
+  append_with(out, text, mask, [&out](char c) { (out += '\\') += c; });
+}
+
 void append_tag_value(std::string& out, std::string_view value) {
-  for (const char c : value) {
+  append_with(out, value, in_key | control, [&out](char c) {
     switch (c) {
       case '\n':
         out += "\\n";
@@ -43,13 +72,12 @@ void append_tag_value(std::string& out, std::string_view value) {
       case ',':
       case '=':
       case ' ':
-        out += '\\';
-        out += c;
+        (out += '\\') += c;
         break;
       default:
-        out += is_control(c) ? '_' : c;
+        out += '_';
     }
-  }
+  });
 }
 
 std::string_view without_trailing_backslashes(std::string_view value) {
@@ -68,7 +96,7 @@ void append_number(std::string& out, T value) {
 
 InfluxPoint::InfluxPoint(std::string& out, std::string_view measurement) : out_(out), begin_(out.size()) {
   refuse_unless(is_valid_name(measurement));
-  if (!refused_) append_escaped(out_, measurement, ", ");
+  if (!refused_) append_escaped(out_, measurement, in_measurement);
 }
 
 InfluxPoint::~InfluxPoint() {
@@ -95,7 +123,7 @@ void InfluxPoint::append_tags() {
   const auto unique_end = std::unique(tags_.begin(), end, same_key);
   for (auto tag = tags_.begin(); tag != unique_end; ++tag) {
     out_ += ',';
-    append_escaped(out_, tag->first, ",= ");
+    append_escaped(out_, tag->first, in_key);
     out_ += '=';
     append_tag_value(out_, tag->second);
   }
@@ -107,7 +135,7 @@ bool InfluxPoint::begin_field(std::string_view key) {
   if (!has_field_) append_tags();
   out_ += has_field_ ? ',' : ' ';
   has_field_ = true;
-  append_escaped(out_, key, ",= ");
+  append_escaped(out_, key, in_key);
   out_ += '=';
   return true;
 }
@@ -126,7 +154,7 @@ InfluxPoint& InfluxPoint::field(std::string_view key, bool value) {
 InfluxPoint& InfluxPoint::field(std::string_view key, std::string_view text) {
   if (!begin_field(key)) return *this;
   out_ += '"';
-  append_escaped(out_, text, "\"\\");
+  append_escaped(out_, text, in_text);
   out_ += '"';
   return *this;
 }

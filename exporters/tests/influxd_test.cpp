@@ -210,7 +210,8 @@ TEST_F(Influxd, percentiles_can_be_recomputed_from_stored_slots) {
   sink->write(batch);
   ASSERT_EQ(sink->finish().stored, batch.size());
   HdrHistogram recomputed;
-  for (const auto& row : influxd.query("llm", "SELECT slot, n FROM llm_hdr")["series"][0]["values"])
+  const auto result = influxd.query("llm", "SELECT slot, n FROM llm_hdr");
+  for (const auto& row : result["series"][0]["values"])
     recomputed.record_slot(row[1].get<std::size_t>(), row[2].get<std::uint64_t>());
   EXPECT_EQ(recomputed.count(), 2800U);
   for (const double q : {0.0, 0.5, 0.9, 0.99, 0.999, 1.0})
