@@ -1,0 +1,34 @@
+// One generated token on its way from the engine to the client. Plain values; knows neither engine nor wire.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace refserver {
+
+/// CLOCK_MONOTONIC.
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+
+using RequestId = std::uint64_t;
+
+struct Token {
+  std::uint32_t id = 0;
+  std::string text;  ///< UTF-8
+  float logprob = 0;
+  bool is_special = false;
+};
+
+enum class FinishReason : std::uint8_t { length, eos_token, stop_sequence };
+
+struct TokenEvent {
+  RequestId request = 0;
+  std::uint32_t index = 0;  ///< 1 for the first token
+  Token token;
+  TimePoint due;                       ///< when the token became ready to leave
+  std::optional<FinishReason> finish;  ///< set on the last token
+};
+
+}  // namespace refserver

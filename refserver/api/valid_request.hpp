@@ -1,0 +1,65 @@
+// A request that passed every check, split into what the engine needs and what shaping the answer needs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "refserver/api/generate_request.hpp"
+
+namespace refserver {
+
+/// How the next token is chosen. Defaults are TGI's; a greedy request has no seed.
+struct Sampling {
+  bool is_greedy = true;
+  float temperature = 1.0F;
+  float repetition_penalty = 1.0F;
+  float frequency_penalty = 0.0F;
+  std::uint32_t top_k = 0;  ///< 0: off
+  float top_p = 1.0F;       ///< 1: off
+  float typical_p = 1.0F;   ///< 1: off
+  std::optional<std::uint64_t> seed;
+};
+
+struct ValidatedRequest;
+
+/// The engine's half. Only `validate` makes one, so an engine never checks anything again.
+class ValidRequest {
+ public:
+  std::size_t model = 0;             ///< index into the configured models
+  std::string prompt;                ///< after templates and truncation
+  std::uint32_t prompt_tokens = 0;   ///< at least 1
+  std::uint32_t max_new_tokens = 1;  ///< at least 1; prompt and answer fit the model
+  std::vector<std::string> stop;
+  Sampling sampling;
+
+ private:
+  ValidRequest() = default;
+  friend struct ValidatedRequest;
+};
+
+/// The HTTP side's half: everything that decides how the answer looks.
+struct AnswerShape {
+  Route route = Route::generate;
+  bool is_stream = false;
+  bool has_details = false;
+  bool includes_usage = false;
+  bool has_logprobs = false;
+  std::string reported_model;  ///< the `model` member of OpenAI and gateway answers
+  std::string full_text;       ///< put before `generated_text`; empty unless asked for
+  std::optional<std::uint64_t> seed;
+  std::uint32_t prompt_tokens = 0;
+  std::uint64_t prompt_characters = 0;  ///< Unicode scalars
+};
+
+struct ValidatedRequest {
+  ValidRequest request;
+  AnswerShape shape;
+
+ private:
+  ValidatedRequest() = default;
+  friend class Validator;
+};
+
+}  // namespace refserver

@@ -1,0 +1,13 @@
+// The one enum of exit codes of every refserver command; scripts and service managers rely on these numbers.
+#pragma once
+
+namespace refserver {
+
+enum class ExitCode : int {
+  ok = 0,            ///< stopped by SIGTERM or SIGINT, or help was printed
+  error = 1,         ///< internal or I/O error, such as a truth log that cannot be written
+  bad_usage = 64,    ///< bad flags or a bad config file; nothing was started
+  unavailable = 69,  ///< the address could not be bound
+};
+
+}  // namespace refserver

@@ -1,0 +1,320 @@
+// The only file that knows Beast. (g++ 12 destroys class temporaries in co_await expressions twice: they get names
+// here.) A connection is a loop: head, body, answer; the deadline of each phase is looked at by the server's sweep, so
+// that no phase needs a timer of its own.
+#include "refserver/http/connection.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+#include "refserver/api/read_request.hpp"
+#include "refserver/api/server_answers.hpp"
+#include "refserver/http/generation.hpp"
+#include "refserver/http/route_table.hpp"
+
+namespace refserver {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadAheadBytes = 64 * 1024;
+constexpr std::size_t kMaxClientIdBytes = 256;
+/// How much of an unwanted body is read so that the client gets to see the answer before the connection closes.
+constexpr std::size_t kLingerBytes = 16 * 1024 * 1024;
+constexpr std::chrono::seconds kLingerTime{2};
+
+using Parser = http::request_parser<http::string_body>;
+
+struct SimpleAnswer {
+  int status = 200;
+  std::string_view content_type;
+  std::string body;
+  std::string_view allow;
+  bool is_preflight = false;
+};
+
+std::string_view to_view(beast::string_view text) {
+  return {text.data(), text.size()};
+}
+
+/// application/json or application/*+json, any parameters, any case.
+bool is_json_type(std::string_view type) {
+  type = type.substr(0, type.find(';'));
+  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
+  const auto equals = [](std::string_view a, std::string_view b) {
+    return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
+  };
+  constexpr std::string_view kPrefix = "application/";
+  if (type.size() <= kPrefix.size() || !equals(type.substr(0, kPrefix.size()), kPrefix)) return false;
+  const std::string_view subtype = type.substr(kPrefix.size());
+  return equals(subtype, "json") || (subtype.size() > 5 && equals(subtype.substr(subtype.size() - 5), "+json"));
+}
+
+/// Header values may hold any byte; the log is JSON and takes printable ASCII.
+std::optional<std::string> read_client_id(const Parser& parser) {
+  const auto found = parser.get().find("x-request-id");
+  if (found == parser.get().end()) return std::nullopt;
+  std::string id(to_view(found->value()).substr(0, kMaxClientIdBytes));
+  for (char& c : id) {
+    if (c < 0x20 || c > 0x7E) c = '?';
+  }
+  return id;
+}
+
+class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
+ public:
+  HttpConnection(Service& service, tcp::socket socket)
+      : service_(service),
+        socket_(std::make_shared<tcp::socket>(std::move(socket))),
+        done_(socket_->get_executor()),
+        buffer_(service.options.header_limit_bytes + kReadAheadBytes) {
+    error_code ignored;
+    socket_->set_option(tcp::no_delay(true), ignored);
+    socket_->non_blocking(true, ignored);
+    service_.connections.insert(this);
+    service_.metrics.set_connections(service_.connections.size());
+  }
+  ~HttpConnection() override {
+    service_.connections.erase(this);
+    service_.metrics.set_connections(service_.connections.size());
+  }
+
+  asio::awaitable<void> run() override {
+    // Suspended frames refer to this object; it must outlive them.
+    const auto self = shared_from_this();
+    while (!service_.is_draining && co_await serve_one()) {
+    }
+    error_code ignored;
+    socket_->shutdown(tcp::socket::shutdown_both, ignored);
+    socket_->close(ignored);
+  }
+
+  void on_tick(TimePoint now) override {
+    if (generation_) generation_->on_tick(now);
+    if (deadline_ && now >= *deadline_) close();
+  }
+
+  void drain() override {
+    if (is_idle_) close();
+  }
+
+  void cut() override {
+    if (generation_) generation_->abandon("shutdown");
+    close();
+  }
+
+ private:
+  /// Reads and answers one request; false when the connection is to be closed.
+  asio::awaitable<bool> serve_one() {
+    Parser parser;
+    parser.header_limit(service_.options.header_limit_bytes);
+    parser.body_limit(service_.options.body_limit_bytes);
+    is_idle_ = buffer_.size() == 0;
+    set_deadline(service_.options.idle_timeout);
+    auto [ec, bytes] = co_await http::async_read_header(*socket_, buffer_, parser, kToken);
+    is_idle_ = false;
+    if (ec && ec != http::error::body_limit) co_return co_await answer_unreadable(ec);
+
+    const RouteMatch match = match_route(to_view(parser.get().method_string()), to_view(parser.get().target()));
+    const bool is_json = is_json_type(to_view(parser.get()[http::field::content_type]));
+    if (match.target == Target::generation && !is_json) {
+      co_return co_await answer_unread(parser, ErrorType::body_content_type);
+    }
+    if (!ec) ec = co_await read_body(parser);
+    if (ec == http::error::body_limit) {
+      co_return co_await answer_unread(parser, ErrorType::body_too_large);
+    }
+    if (ec) co_return co_await answer_unreadable(ec);
+    const TimePoint received = Clock::now();
+    deadline_.reset();
+    if (match.target == Target::generation) co_return co_await generate(match.route, parser, received);
+    const SimpleAnswer simple = make_simple_answer(match);
+    co_return co_await answer(parser, simple);
+  }
+
+  asio::awaitable<error_code> read_body(Parser& parser) {
+    set_deadline(service_.options.read_timeout);
+    if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
+      static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+      const auto [ec, bytes] = co_await asio::async_write(*socket_, asio::buffer(kContinue), kToken);
+      if (ec) co_return ec;
+    }
+    if (parser.is_done()) co_return error_code();
+    const auto [ec, bytes] = co_await http::async_read(*socket_, buffer_, parser, kToken);
+    co_return ec;
+  }
+
+  SimpleAnswer make_simple_answer(const RouteMatch& match) const {
+    switch (match.target) {
+      case Target::health:
+        return {};
+      case Target::info:
+        return {
+            200,
+            "application/json",
+            make_info(service_.models.front(), service_.validator.limits(), service_.options.max_concurrent_requests),
+            {},
+            false};
+      case Target::metrics:
+        return {200, exporters::prometheus_content_type, service_.metrics.render(), {}, false};
+      case Target::models:
+        return {200, "application/json", make_model_list(service_.models), {}, false};
+      case Target::preflight:
+        return {200, {}, {}, {}, true};
+      case Target::wrong_method:
+        return {405, {}, {}, match.allow, false};
+      case Target::not_found:
+      case Target::generation:
+        break;
+    }
+    return {404, {}, {}, {}, false};
+  }
+
+  Persistence persistence_of(const Parser& parser) const {
+    if (service_.is_draining || !parser.get().keep_alive()) return Persistence::close;
+    return parser.get().version() < 11 ? Persistence::keep_stated : Persistence::keep;
+  }
+
+  asio::awaitable<bool> answer(const Parser& parser, const SimpleAnswer& simple) {
+    const Persistence persistence = persistence_of(parser);
+    ResponseHead head(simple.status);
+    if (!simple.content_type.empty()) head.header("content-type", simple.content_type);
+    if (!simple.allow.empty()) head.header("allow", simple.allow);
+    if (simple.is_preflight) {
+      head.header("access-control-allow-methods", "GET,POST").header("access-control-allow-headers", "content-type");
+    }
+    head.header("content-length", simple.body.size());
+    std::string bytes = std::move(head).finish(persistence);
+    if (parser.get().method() != http::verb::head) bytes += simple.body;
+    const bool is_sent = co_await send(bytes);
+    co_return is_sent&& persistence != Persistence::close;
+  }
+
+  asio::awaitable<bool> send(const std::string& bytes) {
+    set_deadline(service_.options.write_timeout);
+    const auto [ec, written] = co_await asio::async_write(*socket_, asio::buffer(bytes), kToken);
+    deadline_.reset();
+    co_return !ec;
+  }
+
+  static std::string make_closing_answer(ErrorType type) {
+    const ErrorBody body = make_error_body({type, type == ErrorType::body_too_large
+                                                      ? "Failed to buffer the request body: length limit exceeded"
+                                                      : "Expected request with `Content-Type: application/json`"});
+    ResponseHead head(http_status(type));
+    head.header("content-type", body.content_type).header("content-length", body.body.size());
+    return std::move(head).finish(Persistence::close) + body.body;
+  }
+
+  /// The head is fine and the body is not wanted: answers, lets the client finish sending, closes.
+  asio::awaitable<bool> answer_unread(const Parser& parser, ErrorType type) {
+    service_.metrics.on_unread(type);
+    const std::string bytes = make_closing_answer(type);
+    const bool is_sent = co_await send(bytes);
+    if (is_sent && !parser.is_done()) co_await linger();
+    co_return false;
+  }
+
+  /// What was read is not a request. An end of the stream or our own deadline needs no answer.
+  asio::awaitable<bool> answer_unreadable(error_code ec) {
+    const bool is_syntax = ec.category() == make_error_code(http::error::bad_method).category() &&
+                           ec != http::error::end_of_stream && ec != http::error::partial_message;
+    if (!is_syntax) co_return false;
+    const bool is_head = ec == http::error::header_limit || ec == http::error::buffer_overflow;
+    ResponseHead head(is_head ? 431 : 400);
+    head.header("content-length", std::uint64_t{0});
+    const std::string bytes = std::move(head).finish(Persistence::close);
+    const bool is_sent = co_await send(bytes);
+    if (is_sent) co_await linger();
+    co_return false;
+  }
+
+  /// Closing with unread bytes would reset the connection and could take the answer with it.
+  asio::awaitable<void> linger() {
+    error_code ignored;
+    socket_->shutdown(tcp::socket::shutdown_send, ignored);
+    set_deadline(kLingerTime);
+    buffer_.clear();
+    for (std::size_t total = 0; total < kLingerBytes;) {
+      const auto [ec, bytes] = co_await socket_->async_read_some(buffer_.prepare(kReadAheadBytes), kToken);
+      if (ec) break;
+      total += bytes;
+    }
+  }
+
+  asio::awaitable<bool> generate(Route route, const Parser& parser, TimePoint received) {
+    auto request = read_request(route, parser.get().body());
+    if (!request) {
+      service_.metrics.on_unread(request.error().type);
+      const ErrorBody body = make_error_body(request.error());
+      const SimpleAnswer refusal{http_status(request.error().type), body.content_type, body.body, {}, false};
+      co_return co_await answer(parser, refusal);
+    }
+    RequestFacts facts{route, received, read_client_id(parser), persistence_of(parser),
+                       parser.get().version() < 11 ? Framing::plain : Framing::chunked};
+    generation_ = std::make_shared<Generation>(service_, socket_, std::move(facts), [this] { wake(); });
+    generation_->start(std::move(*request));
+    co_await watch_client();
+    const bool can_continue = generation_->can_continue();
+    generation_.reset();
+    co_return can_continue;
+  }
+
+  /// Waits for the generation to end while looking out for the client leaving. A next request sent meanwhile is kept.
+  asio::awaitable<void> watch_client() {
+    while (!generation_->is_done()) {
+      if (buffer_.size() >= kReadAheadBytes) {
+        done_.expires_at(TimePoint::max());
+        co_await done_.async_wait(kToken);
+        continue;
+      }
+      const auto [ec, bytes] = co_await socket_->async_read_some(buffer_.prepare(4096), kToken);
+      if (!ec) {
+        buffer_.commit(bytes);
+      } else if (!generation_->is_done()) {
+        generation_->abandon("client_gone");
+      }
+    }
+  }
+
+  /// The generation is done: nothing of its own is pending on the socket, so only `watch_client` is woken.
+  void wake() {
+    error_code ignored;
+    socket_->cancel(ignored);
+    done_.cancel();
+  }
+
+  void set_deadline(std::chrono::milliseconds timeout) { deadline_ = Clock::now() + timeout; }
+
+  void close() {
+    error_code ignored;
+    socket_->close(ignored);
+    done_.cancel();
+  }
+
+  Service& service_;
+  std::shared_ptr<tcp::socket> socket_;
+  asio::steady_timer done_;
+  beast::flat_buffer buffer_;
+  std::shared_ptr<Generation> generation_;
+  std::optional<TimePoint> deadline_;
+  bool is_idle_ = false;
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> make_connection(Service& service, tcp::socket socket) {
+  return std::make_shared<HttpConnection>(service, std::move(socket));
+}
+
+}  // namespace refserver

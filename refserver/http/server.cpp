@@ -1,0 +1,191 @@
+// Accept loop, token dispatch, the sweep that applies every deadline, and the two steps of stopping.
+#include "refserver/http/server.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <cstdio>
+
+#include "refserver/http/connection.hpp"
+#include "refserver/http/generation.hpp"
+
+namespace refserver {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr int kBacklog = 4096;
+
+std::uint32_t largest(std::span<const ModelInfo> models, std::uint32_t ModelInfo::*limit) {
+  return (*std::max_element(models.begin(), models.end(),
+                            [=](const auto& a, const auto& b) { return a.*limit < b.*limit; })).*
+         limit;
+}
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(HttpOptions options, ServerParts parts)
+      : options_(std::move(options)),
+        tokens_(parts.tokens),
+        validator_(parts.models, parts.limits),
+        metrics_(largest(parts.models, &ModelInfo::max_input_tokens),
+                 largest(parts.models, &ModelInfo::max_total_tokens)),
+        service_{options_, parts.models, validator_, parts.work, parts.truth_log, metrics_},
+        io_(1),
+        acceptor_(io_),
+        sweep_timer_(io_),
+        signals_(io_) {
+    const tcp::endpoint address(asio::ip::make_address(options_.host), options_.port);
+    acceptor_.open(address.protocol());
+    acceptor_.set_option(tcp::acceptor::reuse_address(true));
+    acceptor_.bind(address);
+    acceptor_.listen(kBacklog);
+    tokens_.on_ready([this] { asio::post(io_, [this] { dispatch_tokens(); }); });
+  }
+
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+
+  void run() {
+    spawn(accept_loop());
+    spawn(sweep_loop());
+    io_.run();
+  }
+
+  void stop_on_signals() {
+    signals_.add(SIGTERM);
+    signals_.add(SIGINT);
+    wait_for_signal();
+  }
+
+  void stop() {
+    asio::post(io_, [this] { begin_stop(); });
+  }
+
+ private:
+  /// Every coroutine starts here: an exception is a bug, which is said and counted instead of ending the server.
+  void spawn(asio::awaitable<void> work) {
+    asio::co_spawn(io_, std::move(work), [this](std::exception_ptr error) {
+      if (!error) return;
+      metrics_.on_internal_error();
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::exception& e) {
+        fmt::print(stderr, "refserver: internal error: {}\n", e.what());
+      }
+    });
+  }
+
+  asio::awaitable<void> accept_loop() {
+    while (!service_.is_draining) {
+      auto [ec, socket] = co_await acceptor_.async_accept(kToken);
+      if (ec == asio::error::operation_aborted) break;
+      if (ec) {
+        // Out of file descriptors, most likely: give connections time to end instead of spinning.
+        asio::steady_timer pause(io_, std::chrono::milliseconds(10));
+        co_await pause.async_wait(kToken);
+      } else if (service_.connections.size() < options_.max_connections) {
+        spawn(serve(make_connection(service_, std::move(socket))));
+      }
+    }
+  }
+
+  static asio::awaitable<void> serve(std::shared_ptr<Connection> connection) { co_await connection->run(); }
+
+  void dispatch_tokens() {
+    tokens_.take(batch_);
+    for (const TokenEvent& event : batch_) {
+      const auto found = service_.generations.find(event.request);
+      // Not there: the client left while the token was on its way.
+      if (found != service_.generations.end()) found->second->on_token(event);
+    }
+  }
+
+  asio::awaitable<void> sweep_loop() {
+    while (!service_.is_draining || !service_.connections.empty()) {
+      const auto interval = service_.is_draining ? std::chrono::milliseconds(10) : options_.sweep_interval;
+      sweep_timer_.expires_after(std::min(interval, options_.sweep_interval));
+      co_await sweep_timer_.async_wait(kToken);
+      const TimePoint now = Clock::now();
+      const bool is_over = cut_at_ && now >= *cut_at_;
+      for_each_connection([&](Connection& connection) {
+        if (is_over) {
+          connection.cut();
+        } else {
+          connection.on_tick(now);
+        }
+      });
+    }
+    error_code ignored;
+    signals_.cancel(ignored);
+  }
+
+  /// Connections may close while being visited; none is destroyed before its coroutine resumes later.
+  template <class Visit>
+  void for_each_connection(Visit visit) {
+    const std::vector<Connection*> all(service_.connections.begin(), service_.connections.end());
+    for (Connection* const connection : all) visit(*connection);
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](const error_code& ec, int /*signal*/) {
+      if (ec) return;
+      begin_stop();
+      wait_for_signal();
+    });
+  }
+
+  void begin_stop() {
+    if (service_.is_draining) {
+      cut_at_ = Clock::now();
+      return;
+    }
+    service_.is_draining = true;
+    cut_at_ = Clock::now() + options_.graceful_termination_timeout;
+    error_code ignored;
+    acceptor_.close(ignored);
+    for_each_connection([](Connection& connection) { connection.drain(); });
+    sweep_timer_.cancel();
+  }
+
+  HttpOptions options_;
+  TokenQueue& tokens_;
+  Validator validator_;
+  ServerMetrics metrics_;
+  Service service_;
+  asio::io_context io_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer sweep_timer_;
+  asio::signal_set signals_;
+  std::optional<TimePoint> cut_at_;
+  std::vector<TokenEvent> batch_;
+};
+
+Server::Server(HttpOptions options, ServerParts parts) : impl_(std::make_unique<Impl>(std::move(options), parts)) {}
+Server::~Server() = default;
+std::uint16_t Server::port() const {
+  return impl_->port();
+}
+void Server::stop_on_signals() {
+  impl_->stop_on_signals();
+}
+void Server::run() {
+  impl_->run();
+}
+void Server::stop() {
+  impl_->stop();
+}
+
+}  // namespace refserver

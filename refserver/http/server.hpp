@@ -1,0 +1,52 @@
+// The HTTP side as a whole: listens, serves, drains. Runs on the thread that calls run(); meets the engine only at the
+// two queues.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "refserver/api/model_info.hpp"
+#include "refserver/api/validate.hpp"
+#include "refserver/http/options.hpp"
+#include "refserver/http/truth_log.hpp"
+#include "refserver/queue/token_queue.hpp"
+#include "refserver/queue/work_queue.hpp"
+
+namespace refserver {
+
+/// What the server is given; all of it outlives the server.
+struct ServerParts {
+  std::span<const ModelInfo> models;  ///< at least one
+  RequestLimits limits;
+  WorkQueue& work;
+  TokenQueue& tokens;
+  TruthLog* truth_log = nullptr;  ///< optional
+};
+
+class Server {
+ public:
+  /// Binds and listens. Throws boost::system::system_error if the address cannot be bound. Make the server before the
+  /// engine starts: it tells `tokens` how to wake it.
+  Server(HttpOptions options, ServerParts parts);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  std::uint16_t port() const;
+
+  /// SIGTERM and SIGINT stop the server; a second signal cuts at once.
+  void stop_on_signals();
+
+  /// Serves until stopped and every connection has ended.
+  void run();
+
+  /// From any thread: stops accepting, lets requests under way finish until the graceful timeout, then cuts them.
+  void stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace refserver

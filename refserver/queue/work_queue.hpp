@@ -1,0 +1,54 @@
+// The way in: requests and cancellations from the I/O thread to the engine thread, as parsed types. Bounded.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+#include "refserver/api/token_event.hpp"
+#include "refserver/api/valid_request.hpp"
+
+namespace refserver {
+
+/// An admitted request waiting for the engine.
+struct Pending {
+  RequestId id = 0;
+  TimePoint received;  ///< when its last byte was read
+  ValidRequest request;
+};
+
+/// What the engine thread takes at once. Cancellations are to be applied first.
+struct Work {
+  std::vector<RequestId> cancelled;
+  std::vector<Pending> submitted;
+  bool is_closed = false;
+};
+
+class WorkQueue {
+ public:
+  explicit WorkQueue(std::size_t capacity) : capacity_(capacity) {}
+
+  /// False, with nothing taken, if the queue is full or closed.
+  bool try_submit(Pending&& pending);
+  /// The request will produce no further tokens once the engine has seen this. Unknown ids are fine. Never refused:
+  /// there is at most one per submitted request, and one that is still queued here is simply removed.
+  void cancel(RequestId id);
+  /// No further submissions; the engine thread ends when it has seen this.
+  void close();
+
+  /// Waits until there is work or `deadline` is reached (without one: until there is work), then moves everything to
+  /// `out`, whose memory is reused.
+  void take(std::optional<TimePoint> deadline, Work& out);
+
+ private:
+  bool has_work() const { return !work_.submitted.empty() || !work_.cancelled.empty() || work_.is_closed; }
+
+  const std::size_t capacity_;
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  Work work_;
+};
+
+}  // namespace refserver
