@@ -155,6 +155,8 @@ template <class Live, class... Args>
 Live& PrometheusRegistry::find_or_add(std::string_view name, std::string_view help, Labels labels, Args&&... args) {
   assert(is_prometheus_name(name));
   std::sort(labels.begin(), labels.end());
+  const auto same_name = [](const Label& a, const Label& b) { return a.name == b.name; };
+  assert(std::adjacent_find(labels.begin(), labels.end(), same_name) == labels.end());
   const std::scoped_lock lock(mutex_);
   auto family = std::find_if(families_.begin(), families_.end(), [&](const auto& f) { return f->name == name; });
   if (family == families_.end()) {

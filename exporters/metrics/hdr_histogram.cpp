@@ -93,7 +93,9 @@ std::uint64_t HdrHistogram::rank_at_quantile(double q, std::uint64_t count) {
   const double stepped = std::nextafter(q * 100.0, -std::numeric_limits<double>::infinity());
   const double percentile = std::clamp(stepped, 0.0, 100.0);
   const double rank = std::ceil(percentile * static_cast<double>(count) / 100.0);
-  return std::max<std::uint64_t>(1, static_cast<std::uint64_t>(rank));
+  // Above 2^53 values the product may round up past the count.
+  const std::uint64_t bounded = rank >= static_cast<double>(count) ? count : static_cast<std::uint64_t>(rank);
+  return std::max<std::uint64_t>(1, bounded);
 }
 
 std::int64_t HdrHistogram::value_at_rank(std::uint64_t rank) const {

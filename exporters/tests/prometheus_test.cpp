@@ -76,6 +76,7 @@ TEST(Prometheus, names_are_checked) {
     EXPECT_FALSE(is_prometheus_name(name)) << name;
   PrometheusRegistry registry;
   EXPECT_DEATH(registry.counter("a-b", ""), "is_prometheus_name");
+  EXPECT_DEATH(registry.counter("a", "", {{"l", "1"}, {"l", "2"}}), "same_name");
   EXPECT_DEATH(render_prometheus({{"a", "", {{{{"le", "1"}}, Gauge{1}}}}}), "le");
   EXPECT_DEATH(render_prometheus({{"a", "", {{{}, Gauge{1}}}}, {"a", "", {{{}, Gauge{1}}}}}), "is_new");
   EXPECT_DEATH(render_prometheus({{"a", "", {{{}, Gauge{1}}, {{}, Gauge{2}}}}}), "is_new");

@@ -224,8 +224,9 @@ TEST(HdrCodec, does_not_inflate_a_bomb) {
 TEST(HdrCodec, survives_any_damage) {
   std::mt19937_64 random(5);
   const std::string bytes = decode_base64(vector_2).value();
+  const std::string contents = inflated(vector_2);
   int refused = 0;
-  for (int round = 0; round < 5000; ++round) {
+  for (int round = 0; round < 2000; ++round) {
     std::string damaged = bytes;
     for (auto flips = 1 + random() % 3; flips > 0; --flips)
       damaged[random() % damaged.size()] ^= static_cast<char>(1 << random() % 8);
@@ -234,13 +235,13 @@ TEST(HdrCodec, survives_any_damage) {
     append_base64(text, damaged);
     if (!decode_hdr_base64(text)) ++refused;
     // The same damage behind a right checksum.
-    std::string inside = inflated(vector_2);
+    std::string inside = contents;
     inside[random() % inside.size()] = static_cast<char>(random());
     if (const auto h = decode_hdr_base64(wrapped(inside))) {
       EXPECT_LE(h->layout().slot_count(), HdrDecodeLimits{}.max_slots);
     }
   }
-  EXPECT_GT(refused, 4000);
+  EXPECT_GT(refused, 1600);
 }
 
 TEST(Error, has_a_label_and_a_message) {

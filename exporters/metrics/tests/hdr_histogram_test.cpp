@@ -161,6 +161,16 @@ TEST(HdrHistogram, an_exact_rank_stays_in_its_slot) {
   EXPECT_EQ(h.value_at_quantile(0.999), 999);
 }
 
+TEST(HdrHistogram, ranks_stay_within_huge_counts) {
+  HdrHistogram h;
+  h.record(10, (std::uint64_t{1} << 62) - 3);
+  h.record(20, 2);
+  EXPECT_EQ(h.value_at_quantile(0.5), 10);
+  EXPECT_GT(h.value_at_quantile(1.0), 0);
+  EXPECT_LE(HdrHistogram::rank_at_quantile(1.0, h.count()), h.count());
+  EXPECT_EQ(HdrHistogram::rank_at_quantile(0.5, 0), 1U);
+}
+
 TEST(HdrHistogram, adding_parts_equals_recording_the_whole) {
   std::mt19937_64 random(7);
   HdrHistogram whole;
