@@ -13,13 +13,13 @@ namespace loadgen {
 /// What is known now.
 struct ProgressSnapshot {
   Phase phase = Phase::warmup;
-  double elapsed_s = 0;                  ///< since the start of warm-up
-  std::optional<double> phase_total_s;   ///< length of the current phase, when it is known
+  double elapsed_s = 0;                 ///< since the start of warm-up
+  std::optional<double> phase_total_s;  ///< length of the current phase, when it is known
   double phase_elapsed_s = 0;
   std::uint32_t in_flight = 0;
-  double offered_rate = 0, achieved_rate = 0, tokens_rate = 0;  ///< over the last second
+  double offered_rate = 0, achieved_rate = 0, tokens_rate = 0;             ///< over the last second
   std::optional<double> e2e_p50_ms, e2e_p99_ms, ttft_p50_ms, ttft_p99_ms;  ///< measured so far
-  std::uint64_t ok = 0, failed = 0;      ///< so far, all phases
+  std::uint64_t ok = 0, failed = 0;                                        ///< so far, all phases
   std::optional<std::uint64_t> planned_requests;
 };
 

@@ -1,5 +1,5 @@
-// Everything a run leaves behind: the run directory's files and the databases it streams to. Called by the controller thread
-// once a second and at the end; nothing here is called by an I/O thread.
+// Everything a run leaves behind: the run directory's files and the databases it streams to. Called by the controller
+// thread once a second and at the end; nothing here is called by an I/O thread.
 #pragma once
 
 #include <filesystem>
@@ -16,9 +16,9 @@
 namespace loadgen {
 
 struct ExportOptions {
-  std::filesystem::path out_dir;           ///< created if missing; refuses one that already holds a summary.json
+  std::filesystem::path out_dir;  ///< created if missing; refuses one that already holds a summary.json
   RecordLevel record = RecordLevel::all;
-  std::optional<std::string> influx_url;   ///< http://HOST:PORT/DB
+  std::optional<std::string> influx_url;  ///< http://HOST:PORT/DB
   std::string influx_user, influx_password, influx_token;
 };
 
@@ -30,7 +30,8 @@ class RunExport {
   virtual void on_interval(const Scenario& scenario, const RunFacts& facts, const Interval& interval) = 0;
 
   /// A phase change, the start, an interrupt, the end: an llm_event point.
-  virtual void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind, const std::string& text) = 0;
+  virtual void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind,
+                        const std::string& text) = 0;
 
   /// Drains every exporter (bounded wait), fills `summary.exporters`, then writes summary.json and report.html.
   /// The error names the file and the cause.

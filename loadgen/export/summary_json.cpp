@@ -1,0 +1,262 @@
+#include "loadgen/export/summary_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "loadgen/export/wall_time.hpp"
+
+namespace loadgen {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+Json optional(const std::optional<double>& value) {
+  return value ? number(*value) : Json(nullptr);
+}
+double seconds(nanoseconds duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+Json metric_json(const MetricSummary& metric) {
+  return {{"count", metric.count},
+          {"mean", optional(metric.mean)},
+          {"std", optional(metric.std)},
+          {"min", optional(metric.min)},
+          {"p50", optional(metric.p50)},
+          {"p90", optional(metric.p90)},
+          {"p95", optional(metric.p95)},
+          {"p99", optional(metric.p99)},
+          {"p99_9", optional(metric.p99_9)},
+          {"max", optional(metric.max)},
+          {"p99_upper", optional(metric.p99_upper)},
+          {"censored", metric.censored}};
+}
+
+Json metrics_json(const Slice& slice) {
+  Json metrics = Json::object();
+  for (std::size_t i = 0; i < metric_count; ++i) metrics[std::string(metric_labels[i])] = metric_json(slice.metrics[i]);
+  return metrics;
+}
+
+Json counts_json(const Counts& counts) {
+  return {{"sent", counts.sent},
+          {"warmup", counts.warmup},
+          {"measured", counts.measured},
+          {"drain", counts.drain},
+          {"ok", counts.ok},
+          {"failed", counts.failed},
+          {"cancelled", counts.cancelled},
+          {"outcomes", counts.outcomes},
+          {"finish_reasons", counts.finish_reasons},
+          {"errors", counts.errors},
+          {"output_tokens", counts.output_tokens},
+          {"input_tokens", counts.input_tokens},
+          {"wasted_tokens", counts.wasted_tokens},
+          {"osl_mismatches", counts.osl_mismatches}};
+}
+
+/// `concurrency_max` is known of the whole run only.
+Json rates_json(const Rates& rates, bool of_whole_run) {
+  return {{"error_rate", optional(rates.error_rate)},
+          {"request_throughput", number(rates.request_throughput)},
+          {"output_token_throughput", number(rates.output_token_throughput)},
+          {"input_token_throughput", number(rates.input_token_throughput)},
+          {"total_token_throughput", number(rates.total_token_throughput)},
+          {"offered_rate", number(rates.offered_rate)},
+          {"achieved_rate", number(rates.achieved_rate)},
+          {"planned_rate", optional(rates.planned_rate)},
+          {"concurrency_mean", number(rates.concurrency_mean)},
+          {"concurrency_max", of_whole_run ? Json(rates.concurrency_max) : Json(nullptr)},
+          {"vllm_output_token_throughput", number(rates.vllm_output_token_throughput)}};
+}
+
+Json load_json(const Load& load) {
+  if (const auto* closed = std::get_if<ClosedLoop>(&load))
+    return {{"kind", "closed"}, {"concurrency", closed->concurrency}};
+  return {{"kind", "open"}, {"rate", std::get<OpenLoop>(load).rate}};
+}
+
+Json parameters_json(const Parameters& parameters) {
+  Json json = {{"max_new_tokens", parameters.max_new_tokens}};
+  if (parameters.temperature) json["temperature"] = *parameters.temperature;
+  if (parameters.top_p) json["top_p"] = *parameters.top_p;
+  if (parameters.top_k) json["top_k"] = *parameters.top_k;
+  if (parameters.seed) json["seed"] = *parameters.seed;
+  if (!parameters.stop.empty()) json["stop"] = parameters.stop;
+  return json;
+}
+
+Json entry_json(const MixEntry& entry, double total_weight) {
+  Json header_names = Json::array();
+  for (const auto& [name, value] : entry.headers) header_names.push_back(name);
+  return {{"name", entry.name},
+          {"share", number(entry.weight / total_weight)},
+          {"target", entry.target.url},
+          {"route", label(entry.route)},
+          {"delivery", entry.delivery == Delivery::stream ? "stream" : "whole"},
+          {"model", entry.model},
+          {"scenario", entry.scenario},
+          {"headers", std::move(header_names)},
+          {"parameters", parameters_json(entry.parameters)},
+          {"prompts", entry.prompts.size()}};
+}
+
+Json phase_json(const RunFacts& facts, std::int64_t begin_ns, std::int64_t end_ns) {
+  end_ns = std::max(begin_ns, end_ns);
+  const auto since_start = [&](std::int64_t ns) { return static_cast<double>(ns - facts.mono_start_ns) * 1e-9; };
+  return {{"begin", iso8601(wall_ns(facts, begin_ns) / 1'000'000)},
+          {"end", iso8601(wall_ns(facts, end_ns) / 1'000'000)},
+          {"begin_s", number(since_start(begin_ns))},
+          {"end_s", number(since_start(end_ns))},
+          {"begin_ns", begin_ns},
+          {"end_ns", end_ns}};
+}
+
+Json phases_json(const RunFacts& facts) {
+  return {{"warmup", phase_json(facts, facts.mono_start_ns, facts.window.begin_ns)},
+          {"measure", phase_json(facts, facts.window.begin_ns, facts.window.end_ns)},
+          {"drain", phase_json(facts, facts.window.end_ns, facts.mono_end_ns)}};
+}
+
+Json validity_json(const Validity& validity) {
+  Json checks = Json::array();
+  for (const HealthCheck& check : validity.checks) {
+    checks.push_back({{"name", check.name},
+                      {"status", label(check.status)},
+                      {"measured", check.measured},
+                      {"limits", check.limits},
+                      {"value", optional(check.value)}});
+  }
+  return {{"status", label(validity.status)}, {"reasons", validity.reasons}, {"checks", std::move(checks)}};
+}
+
+Json gates_json(const std::vector<GateResult>& gates) {
+  Json list = Json::array();
+  for (const GateResult& gate : gates)
+    list.push_back(
+        {{"gate", gate.text}, {"status", label(gate.status)}, {"value", optional(gate.value)}, {"note", gate.note}});
+  return list;
+}
+
+Json exporters_json(const std::map<std::string, ExportAccount>& exporters) {
+  Json all = Json::object();
+  for (const auto& [name, account] : exporters) {
+    all[name] = {{"offered", account.offered},        {"stored", account.stored},   {"rejected", account.rejected},
+                 {"spilled", account.spilled},        {"dropped", account.dropped}, {"spill_file", account.spill_file},
+                 {"first_error", account.first_error}};
+  }
+  return all;
+}
+
+Json targets_json(const Scenario& scenario) {
+  std::set<std::string> seen;
+  Json targets = Json::array();
+  for (const MixEntry& entry : scenario.mix)
+    if (seen.insert(entry.target.url).second) targets.push_back(entry.target.url);
+  return targets;
+}
+
+/// From which stamp each latency counts.
+Json anchors_json() {
+  return {{"ttft", "send"},         {"ttft_sched", "intended"}, {"e2e", "send"},         {"e2e_sched", "intended"},
+          {"lateness", "intended"}, {"e2e_last_token", "send"}, {"connect", "dispatch"}, {"server_wait", "sent"}};
+}
+
+Json steadiness_json(const Summary& summary) {
+  return {{"ttft_slope_ms_per_s", optional(summary.ttft_slope_ms_per_s)},
+          {"concurrency_slope_per_s", optional(summary.concurrency_slope_per_s)},
+          {"over_saturated", summary.over_saturated}};
+}
+
+}  // namespace
+
+const char* label(Verdict verdict) noexcept {
+  constexpr const char* words[] = {"pass", "fail", "inconclusive", "none"};
+  return words[static_cast<std::size_t>(verdict)];
+}
+
+const char* label(Health health) noexcept {
+  constexpr const char* words[] = {"VALID", "SUSPECT", "INVALID"};
+  return words[static_cast<std::size_t>(health)];
+}
+
+const char* label(GateResult::Status status) noexcept {
+  constexpr const char* words[] = {"pass", "fail", "inconclusive"};
+  return words[static_cast<std::size_t>(status)];
+}
+
+Json scenario_document(const Scenario& scenario) {
+  double total_weight = 0;
+  for (const MixEntry& entry : scenario.mix) total_weight += entry.weight;
+  Json mix = Json::array();
+  for (const MixEntry& entry : scenario.mix) mix.push_back(entry_json(entry, total_weight));
+  const auto* open = std::get_if<OpenLoop>(&scenario.load);
+  const Length& length = scenario.length;
+  return {{"name", scenario.name},
+          {"source", scenario.source},
+          {"load", load_json(scenario.load)},
+          {"arrivals", open != nullptr ? Json(label(open->arrivals)) : Json(nullptr)},
+          {"seed", scenario.seed},
+          {"duration_s", length.duration ? Json(seconds(*length.duration)) : Json(nullptr)},
+          {"requests", length.requests ? Json(*length.requests) : Json(nullptr)},
+          {"warmup_s", scenario.warmup ? Json(seconds(*scenario.warmup)) : Json(nullptr)},
+          {"drain_max_s", seconds(scenario.drain_max)},
+          {"timeouts_s",
+           {{"connect", seconds(scenario.timeouts.connect)},
+            {"first_token", seconds(scenario.timeouts.first_token)},
+            {"total", seconds(scenario.timeouts.total)}}},
+          {"nonce", scenario.nonce},
+          {"mix", std::move(mix)}};
+}
+
+Json summary_document(const Scenario& scenario, const Summary& summary, const std::vector<std::string>& files) {
+  Json mix = Json::object();
+  for (const auto& [name, slice] : summary.mix)
+    mix[name] = {{"counts", counts_json(slice.counts)},
+                 {"rates", rates_json(slice.rates, false)},
+                 {"metrics", metrics_json(slice)},
+                 {"token_sources", slice.token_source_shares}};
+  const RunFacts& facts = summary.facts;
+  return {{"schema_version", summary.schema_version},
+          {"run_id", facts.run_id},
+          {"wall_start", iso8601(facts.wall_start_ms)},
+          {"tool", {{"name", "plumbline loadgen"}, {"version", PLUMBLINE_VERSION}, {"threads", facts.threads}}},
+          {"host",
+           {{"cpu", summary.host.cpu},
+            {"cores", summary.host.cores},
+            {"kernel", summary.host.kernel},
+            {"governor", summary.host.governor}}},
+          {"targets", targets_json(scenario)},
+          {"server_version", facts.server_version},
+          {"scenario", scenario_document(scenario)},
+          {"phases", phases_json(facts)},
+          {"verdict", label(summary.verdict)},
+          {"validity", validity_json(summary.validity)},
+          {"counts", counts_json(summary.overall.counts)},
+          {"rates", rates_json(summary.overall.rates, true)},
+          {"metrics", metrics_json(summary.overall)},
+          {"mix", std::move(mix)},
+          {"gates", gates_json(summary.gates)},
+          {"steadiness", steadiness_json(summary)},
+          {"exporters", exporters_json(summary.exporters)},
+          {"token_sources", summary.overall.token_source_shares},
+          {"anchors", anchors_json()},
+          {"warnings", summary.warnings},
+          {"interrupted", facts.interrupted},
+          {"files", files}};
+}
+
+std::string render_json(const Json& document) {
+  return document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string render_json_line(const Json& document) {
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace loadgen
