@@ -34,7 +34,7 @@ ScenarioResult read_scenario_file(const std::filesystem::path& path, const Scena
 ScenarioResult parse_scenario(std::string_view text, const std::string& source, const std::filesystem::path& folder,
                               const ScenarioFlags& flags) {
   auto document = read_document(text, source);
-  if (!document) return failed(std::move(document.error()));
+  if (!document) return failed(document.error());
   ScenarioErrors errors;
   override_with_flags(*document, flags, errors);
   return validated(*document, folder, std::move(errors));
@@ -43,6 +43,7 @@ ScenarioResult parse_scenario(std::string_view text, const std::string& source, 
 ScenarioResult scenario_from_flags(const ScenarioFlags& flags) {
   ScenarioErrors errors;
   const Document document = document_from_flags(flags, errors);
+  if (!errors.empty()) return failed(std::move(errors));  // what is missing would only be reported once more
   return validated(document, {}, std::move(errors));
 }
 

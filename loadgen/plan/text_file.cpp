@@ -8,6 +8,13 @@
 #include <system_error>
 
 namespace loadgen {
+namespace {
+
+std::string size_text(std::size_t bytes) {
+  return bytes >= 1 << 20 ? fmt::format("{} MiB", bytes >> 20) : fmt::format("{} KiB", bytes >> 10);
+}
+
+}  // namespace
 
 TextFile read_text_file(const std::filesystem::path& path, std::size_t max_bytes) {
   std::error_code ec;
@@ -17,12 +24,13 @@ TextFile read_text_file(const std::filesystem::path& path, std::size_t max_bytes
   std::ifstream stream(path, std::ios::binary);
   if (!stream) return {{}, fmt::format("cannot be opened: {}", std::generic_category().message(errno))};
   TextFile file;
-  // One byte more than allowed shows that there is more, whatever size the file claims to have.
-  file.text.resize(max_bytes + 1);
-  stream.read(file.text.data(), static_cast<std::streamsize>(file.text.size()));
+  char block[64 * 1024];
+  // What is read counts, not the size the file claims to have.
+  while (file.text.size() <= max_bytes && stream.read(block, sizeof block).gcount() > 0) {
+    file.text.append(block, static_cast<std::size_t>(stream.gcount()));
+  }
   if (stream.bad()) return {{}, "cannot be read to its end"};
-  file.text.resize(static_cast<std::size_t>(stream.gcount()));
-  if (file.text.size() > max_bytes) return {{}, fmt::format("is larger than {} MiB", max_bytes >> 20)};
+  if (file.text.size() > max_bytes) return {{}, fmt::format("is larger than {}", size_text(max_bytes))};
   return file;
 }
 
