@@ -69,8 +69,8 @@ TEST(Document, RefusesWhatIsNotText) {
 
 TEST(Document, RefusesBombs) {
   EXPECT_THAT(error_of("a: &a [x]\nb: [*a, *a]\n"), HasSubstr("x.yaml:1: anchors"));
-  EXPECT_THAT(error_of(std::string(1'000'000, '[')), HasSubstr("x.yaml:1: "));
-  EXPECT_THAT(error_of("a: " + std::string(1'000'000, '{')), HasSubstr("x.yaml:1: "));
+  EXPECT_THAT(error_of(std::string(200'000, '[')), HasSubstr("x.yaml:1: "));
+  EXPECT_THAT(error_of("a: " + std::string(200'000, '{')), HasSubstr("x.yaml:1: "));
   std::string blocks = "a:\n";
   for (std::size_t i = 1; i < 300; ++i) blocks += std::string(i, ' ') + "a:\n";
   EXPECT_THAT(error_of(blocks), HasSubstr("nested deeper"));
