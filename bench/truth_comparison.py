@@ -48,8 +48,8 @@ def one_run(args):
     for row in rows.values():
         row["error_ms"] = row["measured_ms"] - row["true_ms"]
     pairs = [(requests[int(t["client_id"].rsplit("-", 1)[1])], t) for t in truth]
-    first_token_delay = [(r["stamps"]["first_token"] - t["achieved_ns"][0]) * 1e-6 for r, t in pairs]
-    request_delay = [(t["recv_ns"] - r["stamps"]["send"]) * 1e-6 for r, t in pairs]
+    first_token_delay = [(r["stamps"]["first_token_ns"] - t["achieved_ns"][0]) * 1e-6 for r, t in pairs]
+    request_delay = [(t["recv_ns"] - r["stamps"]["send_ns"]) * 1e-6 for r, t in pairs]
     lateness = [(a - d) * 1e-6 for t in truth for a, d in zip(t["achieved_ns"], t["due_ns"])]
     return {
         "requests": len(truth), "validity": summary["validity"], "rows": rows,

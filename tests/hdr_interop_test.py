@@ -21,7 +21,7 @@ def make_run(check):
     with Server(ttft="20ms", gap="1ms") as server, run_dir() as out:
         run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 32, "--duration", "3s",
                    "--warmup", "500ms", "--max-new-tokens", 20)
-        assert run.code == 0, run
+        assert run.code in (0, 4), run
         check(run.summary, out / "run.hlog")
 
 
@@ -32,12 +32,13 @@ def tag_of(metric):
 def check_java(summary, log):
     for metric in METRICS:
         command = ["java", "-cp", str(JAR), "org.HdrHistogram.HistogramLogProcessor", "-i", str(log), "-outputValueUnitRatio", "1000",
-                   "-csv", "-percentilesOutputTicksPerHalf", "5"]
+                   "-csv", "-o", str(log.with_suffix(".java"))]
         if tag_of(metric):
             command += ["-tag", tag_of(metric)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        rows = [line.split(",") for line in done.stdout.splitlines() if re.match(r"^[\d.]+,\d+,", line)]
-        assert rows, f"{metric}: the processor printed no intervals:\n{done.stdout}\n{done.stderr}"
+        table = log.with_suffix(".java").read_text()
+        rows = [line.split(",") for line in table.splitlines() if re.match(r"^[\d.]+,\d+,", line)]
+        assert rows, f"{metric}: the processor printed no intervals:\n{table}\n{done.stderr}"
         # Timestamp, Int_Count, Int_50%, Int_90%, Int_Max, Total_Count, Total_50%, 90%, 99%, 99.9%, 99.99%, Total_Max
         last, ours = rows[-1], summary["metrics"][metric]
         assert int(last[5]) == ours["count"], (metric, last, ours)

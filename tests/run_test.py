@@ -15,7 +15,7 @@ class ClosedLoop(harness.Test):
         with Server(ttft="30ms", gap="5ms") as server, run_dir() as out:
             cls.run_ = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 16,
                             "--duration", "3s", "--warmup", "500ms", "--max-new-tokens", 20, "--seed", 3)
-            assert cls.run_.code == 0, cls.run_
+            assert cls.run_.code in (0, 4), cls.run_
             cls.summary = cls.run_.summary
             cls.requests = cls.run_.requests
             cls.files = sorted(p.name for p in out.iterdir())
@@ -66,7 +66,7 @@ class ClosedLoop(harness.Test):
             if r["outcome"] != "ok":
                 continue
             truth = next(t for key, t in self.truth.items() if key.endswith(f"-{r['index']}"))
-            delay_ms = (r["stamps"]["first_token"] - truth["achieved_ns"][0]) * 1e-6
+            delay_ms = (r["stamps"]["first_token_ns"] - truth["achieved_ns"][0]) * 1e-6
             self.assertGreater(delay_ms, -0.001)
             self.assertLess(delay_ms, 1000)  # a busy machine may be slow, never wrong by this much
             self.assertEqual(r["output_tokens"], 20)
@@ -94,7 +94,7 @@ class OpenLoop(harness.Test):
             self.assertGreaterEqual(s["metrics"]["e2e_sched"]["p50"], s["metrics"]["e2e"]["p50"] - 0.1)
             self.assertAlmostEqual(s["rates"]["offered_rate"], s["rates"]["planned_rate"], delta=1.5)
             for r in run.requests:
-                self.assertGreaterEqual(r["stamps"]["send"], r["stamps"]["intended"])
+                self.assertGreaterEqual(r["stamps"]["send_ns"], r["stamps"]["intended_ns"])
 
     def test_a_fixed_number_of_requests_is_sent_exactly(self):
         for load_flags in (("--concurrency", 7), ("--rate", 200)):
@@ -111,7 +111,7 @@ class OpenLoop(harness.Test):
         for seed in (5, 5, 6):
             with Server(ttft="1ms", gap="1ms") as server, run_dir() as out:
                 run = load(out, harness.SOURCE / "scenarios" / "smoke.yaml", "--target", server.url, "--seed", seed)
-                self.assertIn(run.code, (0, 3), run)
+                self.assertIn(run.code, (0, 3, 4), run)
                 seen.append({r["index"]: r["entry"] for r in run.requests})
         common = min(map(len, seen))
         self.assertGreater(common, 5)
@@ -134,10 +134,10 @@ class Recording(harness.Test):
     def test_a_used_run_directory_is_refused(self):
         with Server() as server, run_dir() as out:
             flags = ("--target", server.url, "--route", "tgi", "--concurrency", 1, "--requests", 1, "--warmup", "0s")
-            self.assertCode(load(out, *flags), 0)
+            self.assertIn(load(out, *flags).code, (0, 4))
             before = (out / "summary.json").read_text()
             again = load(out, *flags)
-            self.assertCode(again, 1)
+            self.assertEqual(again.code, 1)
             self.assertIn(str(out), again.stderr)
             self.assertEqual((out / "summary.json").read_text(), before)
 

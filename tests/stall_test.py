@@ -8,7 +8,7 @@ SERVER = dict(ttft="5ms", gap="1ms")
 
 class Stall(harness.Test):
     def test_open_loop_latency_counts_from_the_intended_start(self):
-        with Server("--sim-stall", "4s+2s", **SERVER) as server, run_dir() as out:
+        with Server("--sim-stall", "4s+2s", "--max-concurrent-requests", "1000", **SERVER) as server, run_dir() as out:
             run = load(out, "--target", server.url, "--route", "tgi-stream", "--rate", 200, "--arrivals", "constant", "--duration",
                        "10s", "--warmup", "0s", "--max-new-tokens", 1)
             self.assertCode(run, 0)
@@ -18,7 +18,7 @@ class Stall(harness.Test):
             self.assertAlmostEqual(s["metrics"]["e2e_sched"]["p99"], 1900, delta=40)
 
     def test_a_one_connection_closed_loop_hides_it(self):
-        with Server("--sim-stall", "4s+2s", **SERVER) as server, run_dir() as out:
+        with Server("--sim-stall", "4s+2s", "--max-concurrent-requests", "1000", **SERVER) as server, run_dir() as out:
             run = load(out, "--target", server.url, "--route", "tgi-stream", "--concurrency", 1, "--duration", "10s", "--warmup",
                        "0s", "--max-new-tokens", 1)
             self.assertCode(run, 0)
