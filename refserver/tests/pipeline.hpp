@@ -1,0 +1,79 @@
+// Test support: a body through reading, validation, the simulated engine with a hand-moved clock, and formatting.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "refserver/api/answer_format.hpp"
+#include "refserver/api/read_request.hpp"
+#include "refserver/api/server_answers.hpp"
+#include "refserver/api/validate.hpp"
+#include "refserver/engine/simulated_engine.hpp"
+
+namespace refserver {
+
+inline constexpr std::int64_t kTestSeconds = 1735689600;  ///< what `created` shows
+inline constexpr std::uint64_t kTestSeed = 42;
+
+inline const std::vector<ModelInfo>& test_models() {
+  static const std::vector<ModelInfo> models = {
+      {.name = "qwen2", .served_name = "Qwen2-7B-Instruct-GPTQ-Int4"},
+      {.name = "llama3", .served_name = "Meta-Llama-3.1-8B-Instruct-GPTQ-INT4"},
+  };
+  return models;
+}
+
+inline Validator test_validator() {
+  return Validator(test_models(), {});
+}
+
+/// Reads and validates; the error of whichever step refuses.
+inline Result<ValidatedRequest, Error> validated(Route route, const std::string& body) {
+  auto request = read_request(route, body);
+  if (!request) return request.error();
+  if (auto error = test_validator().refuse_early(*request)) return *error;
+  return test_validator().validate(std::move(*request), kTestSeed);
+}
+
+/// Every token of a request, with the clock moved from deadline to deadline.
+inline std::vector<TokenEvent> all_tokens(ValidRequest request) {
+  SimulatedEngine engine({SimTiming{}, SimTiming{}}, std::nullopt);
+  TimePoint now{};
+  engine.add({1, now, std::move(request)});
+  std::vector<TokenEvent> tokens;
+  while (const auto next = engine.step(now, tokens)) now = *next;
+  return tokens;
+}
+
+/// The answer's body: JSON, an error body, or the bytes of a stream without HTTP chunks.
+inline std::string answer_to(Route route, const std::string& body) {
+  auto valid = validated(route, body);
+  if (!valid) return make_error_body(valid.error()).body;
+  const std::vector<TokenEvent> tokens = all_tokens(std::move(valid->request));
+  if (valid->shape.is_stream) {
+    SseBuffer out(Framing::plain);
+    const auto format = make_stream_format(valid->shape);
+    for (const TokenEvent& token : tokens) format->append(token, kTestSeconds, out);
+    return out.bytes();
+  }
+  const auto format = make_whole_format(valid->shape);
+  for (const TokenEvent& token : tokens) format->add(token);
+  return format->body(kTestSeconds);
+}
+
+/// A file below refserver/tests/golden/, without its last line end.
+inline std::string golden(const std::string& name) {
+  std::ifstream file(PLUMBLINE_SOURCE_DIR "/refserver/tests/golden/" + name, std::ios::binary);
+  EXPECT_TRUE(file) << "golden file missing: " << name;
+  std::stringstream text;
+  text << file.rdbuf();
+  std::string out = text.str();
+  if (!out.empty() && out.back() == '\n') out.pop_back();
+  return out;
+}
+
+}  // namespace refserver
