@@ -1,7 +1,7 @@
 // libFuzzer entry: any bytes as a scenario file end in a scenario or in errors, never in a crash, a hang or an
 // exception. Not part of the build (g++ has no libFuzzer). With clang, from the project root:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. loadgen/fuzz/scenario_fuzz.cpp \
-//     loadgen/plan/*.cpp exporters/metrics/*.cpp -lfmt -lyaml-cpp -o scenario_fuzz
+//     loadgen/plan/*.cpp exporters/metrics/*.cpp exporters/*.cpp -lcurl -lz -lfmt -lyaml-cpp -o scenario_fuzz
 //   ./scenario_fuzz -max_len=65536 -timeout=10 CORPUS scenarios
 #include <cstddef>
 #include <cstdint>
