@@ -2,6 +2,7 @@
 // through it, the file first, so that flags win.
 #include "refserver/config.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
@@ -64,6 +65,12 @@ SimStall parse_stall(const std::string& text) {
   return {parse_time(text.substr(0, plus)), parse_time(text.substr(plus + 1))};
 }
 
+std::string parse_host(const std::string& text) {
+  in6_addr address{};
+  if (inet_pton(AF_INET, text.c_str(), &address) == 1 || inet_pton(AF_INET6, text.c_str(), &address) == 1) return text;
+  throw BadValue(fmt::format("'{}' is not an IP address such as 127.0.0.1, 0.0.0.0 or ::1", text));
+}
+
 std::string parse_engine(const std::string& text) {
   if (text != "simulated") throw BadValue(fmt::format("'{}' is not an engine; there is: simulated", text));
   return text;
@@ -79,7 +86,7 @@ struct Field {
 const std::vector<Field>& fields() {
   static const std::vector<Field> table = {
       {"host", "ADDRESS", "address to listen on, an IP literal (default 127.0.0.1)",
-       [](Draft& d, const std::string& v) { d.config.http.host = v; }},
+       [](Draft& d, const std::string& v) { d.config.http.host = parse_host(v); }},
       {"port", "P", "port to listen on; 0 lets the system pick one (default 3000)",
        [](Draft& d, const std::string& v) { d.config.http.port = parse_number<std::uint16_t>(v, 0, 65535); }},
       {"engine", "NAME", "what generates: simulated (default)",

@@ -1,8 +1,10 @@
 // The hot path is on_token -> flush: format into a reused buffer, one stamp, one send.
 #include "refserver/http/generation.hpp"
 
+#include <algorithm>
 #include <boost/asio/write.hpp>
 #include <ctime>
+#include <utility>
 
 #include "refserver/api/server_answers.hpp"
 
@@ -152,19 +154,26 @@ std::string Generation::make_whole_answer(TimePoint now) const {
 
 void Generation::flush() {
   std::string& bytes = out_.bytes();
+  const std::size_t tokens = std::exchange(unstamped_, 0);
+  const std::size_t stamps = whole_ ? std::min<std::size_t>(tokens, 1) : tokens;
   last_write_ = Clock::now();
-  for (; unstamped_ > 0; --unstamped_) {
-    const TimePoint due = truth_.due[whole_ ? truth_.due.size() - 1 : truth_.achieved.size()];
-    if (truth_.achieved.empty()) service_.metrics.on_first_token(seconds_between(facts_.received, last_write_));
-    truth_.achieved.push_back(last_write_);
-    service_.metrics.on_token(seconds_between(due, last_write_));
-  }
+  truth_.achieved.insert(truth_.achieved.end(), stamps, last_write_);
   boost::system::error_code ec;
   const std::size_t written = socket_->write_some(asio::buffer(bytes), ec);
+  count_tokens(stamps);
   if (ec && ec != asio::error::would_block && ec != asio::error::try_again) return abandon("client_gone");
   if (ec || written < bytes.size()) return write_rest(ec ? 0 : written);
   bytes.clear();
   if (is_last_formatted_) finish(outcome_);
+}
+
+void Generation::count_tokens(std::size_t stamps) {
+  if (stamps == 0) return;
+  const std::size_t first = truth_.achieved.size() - stamps;
+  if (first == 0) service_.metrics.on_first_token(seconds_between(facts_.received, last_write_));
+  for (std::size_t i = first; i < truth_.achieved.size(); ++i) {
+    service_.metrics.on_token(seconds_between(whole_ ? truth_.due.back() : truth_.due[i], last_write_));
+  }
 }
 
 void Generation::write_rest(std::size_t written) {

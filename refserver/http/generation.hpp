@@ -55,6 +55,7 @@ class Generation : public std::enable_shared_from_this<Generation> {
   void send_stream_head();
   std::string make_whole_answer(TimePoint now) const;
   void flush();
+  void count_tokens(std::size_t stamps);
   void write_rest(std::size_t written);
   void finish(std::string_view outcome);
   void record_success(TimePoint now);

@@ -39,6 +39,7 @@ ServerMetrics::ServerMetrics(std::uint32_t max_input, std::uint32_t max_total)
           registry_.histogram("tgi_request_input_length", "Prompt tokens per valid request.", token_edges(max_input))),
       max_new_tokens_(
           registry_.histogram("tgi_request_max_new_tokens", "Answer length asked for.", token_edges(max_total))),
+      queued_(registry_.gauge("tgi_queue_size", "Requests waiting for the engine.")),
       running_(registry_.gauge("tgi_batch_current_size", "Requests being answered.")),
       connections_(registry_.gauge("refserver_connections", "Open client connections.")),
       first_token_(registry_.histogram("refserver_time_to_first_token_seconds",

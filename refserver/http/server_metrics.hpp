@@ -51,6 +51,7 @@ class ServerMetrics {
   exporters::HistogramBuckets& generated_tokens_;
   exporters::HistogramBuckets& input_length_;
   exporters::HistogramBuckets& max_new_tokens_;
+  exporters::LiveGauge& queued_;  ///< stays 0: the simulated engine takes every request at once
   exporters::LiveGauge& running_;
   exporters::LiveGauge& connections_;
   exporters::HistogramBuckets& first_token_;

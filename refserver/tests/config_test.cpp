@@ -1,0 +1,170 @@
+// Flags and files through one table: what they set, which wins, and errors that name the place and the fix.
+#include "refserver/config.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "refserver/duration.hpp"
+
+namespace refserver {
+namespace {
+
+using ::testing::HasSubstr;
+using namespace std::chrono_literals;
+
+CommandLine parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), {"refserver", "serve"});
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+/// What is printed on stderr for bad usage.
+std::string complaint(std::vector<const char*> arguments) {
+  ::testing::internal::CaptureStderr();
+  const CommandLine command = parse(std::move(arguments));
+  EXPECT_FALSE(command.serve);
+  EXPECT_EQ(command.code, ExitCode::bad_usage);
+  return ::testing::internal::GetCapturedStderr();
+}
+
+class ConfigFile {
+ public:
+  explicit ConfigFile(const std::string& text)
+      : path_(::testing::TempDir() + "refserver_config_" + std::to_string(getpid()) + ".yaml") {
+    std::ofstream(path_) << text;
+  }
+  ~ConfigFile() { std::remove(path_.c_str()); }
+  const char* path() const { return path_.c_str(); }
+
+ private:
+  std::string path_;
+};
+
+TEST(Duration, NumberAndUnit) {
+  EXPECT_EQ(parse_duration("100ms"), 100ms);
+  EXPECT_EQ(parse_duration("1.5s"), 1500ms);
+  EXPECT_EQ(parse_duration("250us"), 250us);
+  EXPECT_EQ(parse_duration("0s"), 0s);
+  EXPECT_EQ(parse_duration("1h"), 1h);
+  for (const char* const bad : {"", "ms", "5", "-1s", "1 s", "2h", "1e3s", "nans", "1msx", "infs"}) {
+    EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
+  }
+}
+
+TEST(Config, DefaultsServeBothModels) {
+  const auto config = parse({}).serve;
+  ASSERT_TRUE(config);
+  ASSERT_EQ(config->models.size(), 2U);
+  EXPECT_EQ(config->models[0].served_name, "Qwen2-7B-Instruct-GPTQ-Int4");
+  EXPECT_EQ(config->models[1].served_name, "Meta-Llama-3.1-8B-Instruct-GPTQ-INT4");
+  EXPECT_EQ(config->http.max_concurrent_requests, 128U);
+  EXPECT_EQ(config->timings[0].ttft, 100ms);
+  EXPECT_EQ(config->timings[1].gap, 20ms);
+  EXPECT_FALSE(config->stall);
+}
+
+TEST(Config, FlagsOfTheDocumentedCommand) {
+  const auto config = parse({"--port",
+                             "0",
+                             "--engine",
+                             "simulated",
+                             "--sim-ttft",
+                             "80ms",
+                             "--sim-gap",
+                             "9ms",
+                             "--model",
+                             "llama3",
+                             "--model",
+                             "mine",
+                             "--max-concurrent-requests",
+                             "300",
+                             "--truth-log",
+                             "/tmp/x",
+                             "--sim-stall",
+                             "3s+2s",
+                             "--graceful-termination-timeout",
+                             "5s"})
+                          .serve;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->http.port, 0);
+  ASSERT_EQ(config->models.size(), 2U);
+  EXPECT_EQ(config->models[0].name, "llama3");
+  EXPECT_EQ(config->models[1].served_name, "mine");
+  EXPECT_EQ(config->timings[1].ttft, 80ms);
+  EXPECT_EQ(config->timings[1].gap, 9ms);
+  EXPECT_EQ(config->http.max_concurrent_requests, 300U);
+  EXPECT_EQ(config->truth_log, "/tmp/x");
+  EXPECT_EQ(config->stall->after, 3s);
+  EXPECT_EQ(config->stall->length, 2s);
+  EXPECT_EQ(config->http.graceful_termination_timeout, 5s);
+}
+
+TEST(Config, FileThenFlags) {
+  const ConfigFile file(
+      "port: 1\nsim_ttft: 50ms\nmax_total_tokens: 4096\nmodels:\n  - qwen2\n"
+      "  - name: big\n    served_name: Big-Model\n    sim_ttft: 300ms\n    max_total_tokens: 100\n");
+  const auto config = parse({"--config", file.path(), "--port", "2"}).serve;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->http.port, 2);
+  ASSERT_EQ(config->models.size(), 2U);
+  EXPECT_EQ(config->models[0].max_input_tokens, 4095U);
+  EXPECT_EQ(config->models[1].served_name, "Big-Model");
+  EXPECT_EQ(config->models[1].max_input_tokens, 99U);
+  EXPECT_EQ(config->timings[0].ttft, 50ms);
+  EXPECT_EQ(config->timings[1].ttft, 300ms);
+  EXPECT_EQ(config->timings[1].gap, 20ms);
+}
+
+TEST(Config, JsonIsTheSameFile) {
+  const ConfigFile file(R"({"sim_gap": "5ms", "models": [{"name": "qwen2", "sim_gap": "7ms"}]})");
+  const auto config = parse({"--config", file.path()}).serve;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->timings[0].gap, 7ms);
+}
+
+TEST(Config, TheShippedExampleLoads) {
+  EXPECT_TRUE(parse({"--config", PLUMBLINE_SOURCE_DIR "/refserver/config.example.yaml"}).serve);
+}
+
+TEST(Config, FlagErrorsNameTheFlagAndTheFix) {
+  EXPECT_THAT(complaint({"--port", "70000"}), HasSubstr("--port: '70000' is not a whole number from 0 to 65535"));
+  EXPECT_THAT(complaint({"--sim-ttft", "100"}), HasSubstr("--sim-ttft: '100' is not a duration such as 100ms"));
+  EXPECT_THAT(complaint({"--sim-stall", "3s"}), HasSubstr("--sim-stall: '3s' is not AT+FOR, such as 3s+2s"));
+  EXPECT_THAT(complaint({"--engine", "gpu"}), HasSubstr("--engine: 'gpu' is not an engine; there is: simulated"));
+  EXPECT_THAT(complaint({"--model", "a", "--model", "a"}), HasSubstr("model a: named twice"));
+  EXPECT_THAT(complaint({"--host", "localhost"}), HasSubstr("--host: 'localhost' is not an IP address"));
+  EXPECT_THAT(complaint({"--no-such-flag"}), HasSubstr("--no-such-flag"));
+  EXPECT_THAT(complaint({"--config", "/nonexistent.yaml"}), HasSubstr("/nonexistent.yaml: cannot be read"));
+}
+
+TEST(Config, FileErrorsNameLineAndField) {
+  const auto in_file = [](const std::string& text) {
+    const ConfigFile file(text);
+    return complaint({"--config", file.path()});
+  };
+  EXPECT_THAT(in_file("host: 127.0.0.1\nprot: 1\n"), HasSubstr(".yaml:2: prot: unknown field; there are models, host"));
+  EXPECT_THAT(in_file("port: [1]\n"), HasSubstr(".yaml:1: port:"));
+  EXPECT_THAT(in_file("a: b\n c: [\n"), HasSubstr(".yaml:2: "));
+  EXPECT_THAT(in_file("models:\n  - name: x\n    sim_ttft: soon\n"),
+              HasSubstr(".yaml:3: models.sim_ttft: 'soon' is not a duration"));
+  EXPECT_THAT(in_file("models:\n  - served_name: x\n"), HasSubstr(".yaml:2: models: an entry has no name"));
+  EXPECT_THAT(in_file("models: qwen2\n"), HasSubstr("models: expected a list"));
+  EXPECT_THAT(in_file("- 1\n"), HasSubstr("expected a mapping of fields"));
+  EXPECT_THAT(in_file("max_total_tokens: 10\nmax_input_tokens: 10\n"), HasSubstr("must be less than max_total_tokens"));
+}
+
+TEST(Config, HelpTeachesAndExitsWell) {
+  ::testing::internal::CaptureStdout();
+  const CommandLine command = parse({"--help"});
+  const std::string help = ::testing::internal::GetCapturedStdout();
+  EXPECT_FALSE(command.serve);
+  EXPECT_EQ(command.code, ExitCode::ok);
+  EXPECT_THAT(help, HasSubstr("--sim-stall AT+FOR"));
+  EXPECT_THAT(help, HasSubstr("Exit codes: 0"));
+}
+
+}  // namespace
+}  // namespace refserver
