@@ -26,7 +26,7 @@ MixEntry make_entry(const ProbeCommand& command, Route route, const std::string&
   entry.model = model;
   entry.scenario = scenario;
   entry.parameters.max_new_tokens = probe_tokens;
-  entry.prompts = default_prompts(scenario);
+  entry.prompts = default_prompts(scenario, route);
   return entry;
 }
 

@@ -65,8 +65,9 @@ Result<Address, std::string> preflight(const Target& target, nanoseconds timeout
     error = try_connect(*address, timeout);
     if (error == 0) return Address{numeric(*address), target.port};
   }
-  return Failed(boost::system::in_place_error, fmt::format("target {}: cannot connect to {}: {}; is the server running there?",
-                                                           target.url, target.authority, std::strerror(error)));
+  return Failed(boost::system::in_place_error,
+                fmt::format("target {}: cannot connect to {}: {}; is the server running there?", target.url,
+                            target.authority, std::strerror(error)));
 }
 
 Result<std::vector<Address>, std::string> preflight(const Scenario& scenario) {

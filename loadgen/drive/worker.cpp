@@ -321,6 +321,7 @@ Task<void> Worker::Impl::perform(Exchange& exchange, std::uint64_t index, std::i
   record.stamps.dispatch = monotonic_ns();
   writer.write(planned, exchange.request_bytes);
   add_active(exchange);
+  observer.on_start(planned.entry);
   if (counted) {
     counters.measured_open.fetch_add(1, std::memory_order_relaxed);
     counters.measured_started.fetch_add(1, std::memory_order_relaxed);

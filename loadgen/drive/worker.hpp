@@ -26,6 +26,8 @@ struct RunControl {
 class WorkerObserver {
  public:
   virtual ~WorkerObserver() = default;
+  /// A request of mix entry `entry` has been started.
+  virtual void on_start(std::uint32_t entry) = 0;
   /// A request has ended. The record is valid during the call.
   virtual void on_request(const RequestRecord& record) = 0;
   /// How late a 1 ms timer of this thread fired.

@@ -21,6 +21,8 @@ void EntryTally::add(const EntryTally& other) {
     for (std::size_t o = 0; o < outcome_count; ++o) ended[p][o] += other.ended[p][o];
   }
   for (std::size_t m = 0; m < metric_count; ++m) latency[m].add(other.latency[m]);
+  started += other.started;
+  in_flight += other.in_flight;
   for (std::size_t s = 0; s < token_source_count; ++s) token_sources[s] += other.token_sources[s];
   output_tokens += other.output_tokens;
   input_tokens += other.input_tokens;

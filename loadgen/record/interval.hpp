@@ -33,6 +33,9 @@ inline constexpr std::size_t token_source_count = 4;
 
 /// Everything about one mix entry in one interval.
 struct EntryTally {
+  std::uint64_t started = 0;    ///< requests begun in the interval, all phases
+  std::uint32_t in_flight = 0;  ///< under way at its end
+
   /// Ended requests by phase and outcome.
   std::array<std::array<std::uint64_t, outcome_count>, phase_count> ended{};
 

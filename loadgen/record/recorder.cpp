@@ -53,6 +53,7 @@ Recorder::Recorder(const Scenario& scenario, const RunControl& control, RecordLe
       control_(control),
       level_(level),
       loop_(is_open_loop(scenario) ? LoopKind::open : LoopKind::closed),
+      in_flight_(scenario.mix.size()),
       current_(make_interval()) {}
 
 std::unique_ptr<Interval> Recorder::make_interval() const {
@@ -62,6 +63,7 @@ std::unique_ptr<Interval> Recorder::make_interval() const {
 }
 
 std::unique_ptr<Interval> Recorder::swap(std::unique_ptr<Interval> spare) {
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) current_->entries[i].in_flight = in_flight_[i];
   std::swap(current_, spare);
   return spare;
 }
@@ -74,8 +76,14 @@ void Recorder::on_loop_lag(std::int64_t lag_ns) {
   current_->health.loop_lag.record_ns(lag_ns);
 }
 
+void Recorder::on_start(std::uint32_t entry) {
+  ++current_->entries[entry].started;
+  ++in_flight_[entry];
+}
+
 void Recorder::on_request(const RequestRecord& record) {
   EntryTally& tally = current_->entries[record.entry];
+  if (record.outcome != Outcome::dropped) --in_flight_[record.entry];
   const RequestMetrics metrics = compute_metrics(record, loop_);
   ++tally.ended[static_cast<std::size_t>(record.phase)][static_cast<std::size_t>(record.outcome)];
   count_in_window(record, window(), tally);

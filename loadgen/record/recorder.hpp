@@ -16,6 +16,7 @@ class Recorder final : public WorkerObserver {
   /// `scenario` and `control` outlive the recorder.
   Recorder(const Scenario& scenario, const RunControl& control, RecordLevel level);
 
+  void on_start(std::uint32_t entry) override;
   void on_request(const RequestRecord& record) override;
   void on_loop_lag(std::int64_t lag_ns) override;
 
@@ -36,6 +37,7 @@ class Recorder final : public WorkerObserver {
   const RunControl& control_;
   RecordLevel level_;
   LoopKind loop_;
+  std::vector<std::uint32_t> in_flight_;  ///< by entry
   std::unique_ptr<Interval> current_;
   std::vector<GapValue> gaps_;
 };

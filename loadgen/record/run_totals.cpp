@@ -49,7 +49,10 @@ SeriesPoint series_point(const Interval& interval) {
 
 void RunTotals::add(const Interval& interval) {
   if (entries.size() < interval.entries.size()) entries.resize(interval.entries.size());
-  for (std::size_t i = 0; i < interval.entries.size(); ++i) entries[i].add(interval.entries[i]);
+  for (std::size_t i = 0; i < interval.entries.size(); ++i) {
+    entries[i].add(interval.entries[i]);
+    entries[i].in_flight = interval.entries[i].in_flight;  // a level, not a sum over time
+  }
   health.loop_lag.add(interval.health.loop_lag);
   health.cpu_ns += interval.health.cpu_ns;
   health.wall_ns += interval.health.wall_ns;

@@ -11,11 +11,14 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
+#include <cerrno>
 
 #include "refserver/api/read_request.hpp"
 #include "refserver/api/server_answers.hpp"
+#include "refserver/http/arrival.hpp"
 #include "refserver/http/generation.hpp"
 #include "refserver/http/route_table.hpp"
+#include "refserver/http/turnstile.hpp"
 
 namespace refserver {
 namespace {
@@ -28,6 +31,7 @@ using boost::system::error_code;
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadAheadBytes = 64 * 1024;
+constexpr std::size_t kFirstReadBytes = 16 * 1024;
 constexpr std::size_t kMaxClientIdBytes = 256;
 /// How much of an unwanted body is read so that the client gets to see the answer before the connection closes.
 constexpr std::size_t kLingerBytes = 16 * 1024 * 1024;
@@ -81,6 +85,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     error_code ignored;
     socket_->set_option(tcp::no_delay(true), ignored);
     socket_->non_blocking(true, ignored);
+    enable_arrival_stamps(socket_->native_handle());
     service_.connections.insert(this);
     service_.metrics.set_connections(service_.connections.size());
   }
@@ -121,6 +126,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     parser.body_limit(service_.options.body_limit_bytes);
     is_idle_ = buffer_.size() == 0;
     set_deadline(service_.options.idle_timeout);
+    co_await read_first_bytes();
     auto [ec, bytes] = co_await http::async_read_header(*socket_, buffer_, parser, kToken);
     is_idle_ = false;
     if (ec && ec != http::error::body_limit) co_return co_await answer_unreadable(ec);
@@ -130,16 +136,36 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (match.target == Target::generation && !is_json) {
       co_return co_await answer_unread(parser, ErrorType::body_content_type);
     }
+    // A request that came in one piece arrived when the kernel says; of one in pieces, only the last read tells.
+    const bool in_one_piece = bytes + parser.content_length().value_or(0) <= first_bytes_;
     if (!ec) ec = co_await read_body(parser);
     if (ec == http::error::body_limit) {
       co_return co_await answer_unread(parser, ErrorType::body_too_large);
     }
     if (ec) co_return co_await answer_unreadable(ec);
-    const TimePoint received = Clock::now();
+    const TimePoint received = in_one_piece && arrived_ ? *arrived_ : Clock::now();
     deadline_.reset();
+    co_await service_.turns.wait_turn();
     if (match.target == Target::generation) co_return co_await generate(match.route, parser, received);
     const SimpleAnswer simple = make_simple_answer(match);
     co_return co_await answer(parser, simple);
+  }
+
+  /// Waits for the next request and reads what is there of it. An end or an error is left to the parser's read to find.
+  asio::awaitable<void> read_first_bytes() {
+    arrived_.reset();
+    first_bytes_ = 0;
+    while (buffer_.size() == 0) {
+      const auto [ec] = co_await socket_->async_wait(tcp::socket::wait_read, kToken);
+      if (ec) co_return;
+      const auto space = buffer_.prepare(kFirstReadBytes);
+      const StampedRead read = receive_stamped(socket_->native_handle(), space.data(), space.size());
+      if (read.bytes < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+      if (read.bytes <= 0) co_return;
+      first_bytes_ = static_cast<std::size_t>(read.bytes);
+      buffer_.commit(first_bytes_);
+      arrived_ = read.arrived;
+    }
   }
 
   asio::awaitable<error_code> read_body(Parser& parser) {
@@ -308,6 +334,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   beast::flat_buffer buffer_;
   std::shared_ptr<Generation> generation_;
   std::optional<TimePoint> deadline_;
+  std::size_t first_bytes_ = 0;       ///< what the first read of a request brought
+  std::optional<TimePoint> arrived_;  ///< and when that had arrived
   bool is_idle_ = false;
 };
 

@@ -14,8 +14,10 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 
+#include "refserver/http/arrival.hpp"
 #include "refserver/http/connection.hpp"
 #include "refserver/http/generation.hpp"
+#include "refserver/http/turnstile.hpp"
 
 namespace refserver {
 namespace {
@@ -43,8 +45,7 @@ class Server::Impl {
         validator_(parts.models, parts.limits),
         metrics_(largest(parts.models, &ModelInfo::max_input_tokens),
                  largest(parts.models, &ModelInfo::max_total_tokens)),
-        service_{options_, parts.models, validator_, parts.work, parts.truth_log, metrics_},
-        io_(1),
+        service_{options_, parts.models, validator_, parts.work, parts.truth_log, metrics_, turns_},
         acceptor_(io_),
         sweep_timer_(io_),
         signals_(io_) {
@@ -52,6 +53,7 @@ class Server::Impl {
     acceptor_.open(address.protocol());
     acceptor_.set_option(tcp::acceptor::reuse_address(true));
     acceptor_.bind(address);
+    enable_arrival_stamps(acceptor_.native_handle());  // stamps bytes that come before the connection is accepted, too
     acceptor_.listen(kBacklog);
     tokens_.on_ready([this] { asio::post(io_, [this] { dispatch_tokens(); }); });
   }
@@ -164,8 +166,9 @@ class Server::Impl {
   TokenQueue& tokens_;
   Validator validator_;
   ServerMetrics metrics_;
-  Service service_;
-  asio::io_context io_;
+  Service service_;  // outlives what is suspended in the two below
+  asio::io_context io_{1};
+  Turnstile turns_{io_};
   tcp::acceptor acceptor_;
   asio::steady_timer sweep_timer_;
   asio::signal_set signals_;

@@ -20,6 +20,7 @@ namespace refserver {
 
 class Connection;
 class Generation;
+class Turnstile;
 
 struct Service {
   const HttpOptions& options;
@@ -28,6 +29,7 @@ struct Service {
   WorkQueue& work;
   TruthLog* truth_log;  ///< may be null
   ServerMetrics& metrics;
+  Turnstile& turns;
   Admission admission{options.max_concurrent_requests};
   std::unordered_map<RequestId, Generation*> generations{};  ///< those waiting for tokens
   std::unordered_set<Connection*> connections{};

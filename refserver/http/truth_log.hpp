@@ -22,7 +22,7 @@ struct TruthRecord {
   std::string model;  ///< short name; empty if the request was refused before a model was chosen
   Route route = Route::generate;
   std::optional<std::string> client_id;  ///< the request's x-request-id header
-  TimePoint received;                    ///< the complete request had been read
+  TimePoint received;                    ///< the request had arrived: the kernel's stamp, else the end of its last read
   std::uint32_t prompt_tokens = 0;
   std::vector<TimePoint> due;       ///< per token, a stall included
   std::vector<TimePoint> achieved;  ///< directly before the write of a token's bytes; one entry for whole answers

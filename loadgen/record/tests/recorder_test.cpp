@@ -37,6 +37,10 @@ struct Fixture : testing::Test {
     record.finish_reason = "length";
     return record;
   }
+  void started(const RequestRecord& record) {
+    recorder->on_start(record.entry);
+    recorder->on_request(record);
+  }
   std::unique_ptr<Interval> taken() { return recorder->swap(recorder->make_interval()); }
 
   Scenario scenario;
@@ -45,7 +49,7 @@ struct Fixture : testing::Test {
 };
 
 TEST_F(Fixture, MeasuredRequestsEnterTheDistributions) {
-  recorder->on_request(request(12 * s, Phase::measure));
+  started(request(12 * s, Phase::measure));
   const auto interval = taken();
   const EntryTally& tally = interval->entries[0];
   EXPECT_EQ(tally.ended_in(Phase::measure, Outcome::ok), 1U);
@@ -65,7 +69,7 @@ TEST_F(Fixture, MeasuredRequestsEnterTheDistributions) {
 }
 
 TEST_F(Fixture, AWarmUpRequestThatReachesIntoTheWindowCountsOnlyForThroughput) {
-  recorder->on_request(request(9 * s + 500 * ms, Phase::warmup));
+  started(request(9 * s + 500 * ms, Phase::warmup));
   const auto interval = taken();
   const EntryTally& tally = interval->entries[0];
   EXPECT_EQ(tally[Metric::ttft].count(), 0U);
@@ -78,7 +82,7 @@ TEST_F(Fixture, AWarmUpRequestThatReachesIntoTheWindowCountsOnlyForThroughput) {
 }
 
 TEST_F(Fixture, AMeasuredRequestThatEndsLateCountsItsWholeLatency) {
-  recorder->on_request(request(19 * s + 500 * ms, Phase::measure));
+  started(request(19 * s + 500 * ms, Phase::measure));
   const auto interval = taken();
   const EntryTally& tally = interval->entries[0];
   EXPECT_NEAR(tally[Metric::e2e].mean_ms(), 1100, 1e-6);
@@ -94,7 +98,7 @@ TEST_F(Fixture, WholeAnswersAreSharedOutByOverlap) {
   record.events.clear();
   record.stamps.first_token = record.stamps.last_token = 0;
   record.stamps.end = 21 * s;
-  recorder->on_request(record);
+  started(record);
   const auto interval = taken();
   EXPECT_EQ(interval->entries[0].output_tokens_in_window, 5U);
   EXPECT_EQ(interval->entries[0][Metric::ttft].count(), 0U);
@@ -109,10 +113,10 @@ TEST_F(Fixture, TimeoutsRankAboveEveryValueAndOtherFailuresAreOnlyCounted) {
   timeout.stamps.first_token = timeout.stamps.last_token = 0;
   timeout.stamps.end = 15 * s;
   timeout.output_tokens = 0;
-  recorder->on_request(timeout);
+  started(timeout);
   RequestRecord reset = timeout;
   reset.outcome = Outcome::reset;
-  recorder->on_request(reset);
+  started(reset);
   const auto interval = taken();
   const EntryTally& tally = interval->entries[0];
   EXPECT_EQ(tally[Metric::ttft].count(), 0U);
@@ -128,7 +132,7 @@ TEST_F(Fixture, PartialAnswersAreWaste) {
   RequestRecord cut = request(12 * s, Phase::measure);
   cut.outcome = Outcome::truncated;
   cut.output_tokens = 4;
-  recorder->on_request(cut);
+  started(cut);
   const auto interval = taken();
   EXPECT_EQ(interval->entries[0].wasted_tokens, 4U);
   EXPECT_EQ(interval->entries[0].output_tokens, 0U);
@@ -140,7 +144,7 @@ TEST_F(Fixture, DistinctErrorsAreBounded) {
   failed.outcome = Outcome::http_5xx;
   for (int i = 0; i < 1000; ++i) {
     failed.error = "request " + std::to_string(i) + " failed";
-    recorder->on_request(failed);
+    started(failed);
   }
   const auto interval = taken();
   const auto& errors = interval->entries[0].error_messages;
@@ -151,7 +155,7 @@ TEST_F(Fixture, DistinctErrorsAreBounded) {
 TEST_F(Fixture, IntervalsAddUpToTheWhole) {
   RunTotals totals;
   for (int second = 0; second < 5; ++second) {
-    for (int i = 0; i < 20; ++i) recorder->on_request(request(11 * s + second * s + i * ms, Phase::measure));
+    for (int i = 0; i < 20; ++i) started(request(11 * s + second * s + i * ms, Phase::measure));
     const auto interval = taken();
     totals.add(*interval);
   }
@@ -163,6 +167,22 @@ TEST_F(Fixture, IntervalsAddUpToTheWhole) {
   EXPECT_NEAR(*totals.series[2].ttft_p50, 200, 0.2);
 }
 
+TEST_F(Fixture, StartsAndRequestsInFlightAreCountedPerEntry) {
+  recorder->on_start(1);
+  recorder->on_start(1);
+  recorder->on_start(0);
+  auto interval = taken();
+  EXPECT_EQ(interval->entries[1].started, 2U);
+  EXPECT_EQ(interval->entries[1].in_flight, 2U);
+  RequestRecord record = request(12 * s, Phase::measure);
+  record.entry = 1;
+  recorder->on_request(record);
+  interval = taken();
+  EXPECT_EQ(interval->entries[1].started, 0U);
+  EXPECT_EQ(interval->entries[1].in_flight, 1U);
+  EXPECT_EQ(interval->entries[0].in_flight, 1U);
+}
+
 TEST_F(Fixture, SummaryLevelKeepsNoRows) {
   Recorder lean(scenario, control, RecordLevel::summary);
   lean.on_request(request(12 * s, Phase::measure));
@@ -170,7 +190,7 @@ TEST_F(Fixture, SummaryLevelKeepsNoRows) {
 }
 
 TEST_F(Fixture, AnEmptiedIntervalIsLikeANewOne) {
-  recorder->on_request(request(12 * s, Phase::measure));
+  started(request(12 * s, Phase::measure));
   auto interval = taken();
   interval->reset();
   EXPECT_EQ(interval->entries.size(), 2U);
