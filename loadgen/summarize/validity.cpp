@@ -38,7 +38,7 @@ class Table {
   /// A share or a time that must stay low; `what_to_do` ends the sentence.
   void add_limited(const std::string& name, double value, Limits limits, std::string (*show)(double),
                    const std::string& what_to_do) {
-    HealthCheck check{name, show(value), fmt::format("<= {}, suspect <= {}", show(limits.valid), show(limits.suspect)),
+    HealthCheck check{name, show(value), fmt::format("≤ {}, suspect ≤ {}", show(limits.valid), show(limits.suspect)),
                       value, judge(value, limits)};
     add(check, fmt::format("{} is {} (limit {}): {}", name, check.measured, show(limits.valid), what_to_do));
   }
@@ -61,7 +61,7 @@ class Table {
 
 void check_lateness(Table& table, const EntryTally& all) {
   const auto p99 = all[Metric::lateness].percentile_ms(0.99);
-  if (!p99) return table.add_unmeasured("lateness_p99", "<= max(1 ms, 1 % of TTFT p50)");
+  if (!p99) return table.add_unmeasured("lateness_p99", "≤ max(1 ms, 1 % of TTFT p50)");
   const double limit = std::max(1.0, 0.01 * all[Metric::ttft].percentile_ms(0.5).value_or(0));
   table.add_limited("lateness_p99", *p99, {limit, 5 * limit}, milliseconds,
                     "requests left later than planned; use more threads, a lower rate or a quieter machine");
@@ -93,13 +93,13 @@ void check_resources(Table& table, const RunTotals& totals, const EntryTally& al
     table.add_limited("io_cpu", totals.facts.max_thread_cpu_share, {0.7, 0.9}, percent,
                       "the busiest I/O thread had too little time left; use more threads or a lower load");
   } else {
-    table.add_unmeasured("io_cpu", "<= 70 %, suspect <= 90 %");
+    table.add_unmeasured("io_cpu", "≤ 70 %, suspect ≤ 90 %");
   }
   if (const auto lag = totals.health.loop_lag.percentile_ms(0.99)) {
     table.add_limited("loop_lag_p99", *lag, {1.0, 5.0}, milliseconds,
                       "the event loops woke up late; stop other programs on this machine or use more threads");
   } else {
-    table.add_unmeasured("loop_lag_p99", "<= 1 ms, suspect <= 5 ms");
+    table.add_unmeasured("loop_lag_p99", "≤ 1 ms, suspect ≤ 5 ms");
   }
 }
 

@@ -36,7 +36,7 @@ function draw(id, config) {
   charts.get(id)?.destroy();
   const place = at(id);
   place.replaceChildren();
-  const hasData = config.data.datasets.some((set) => set.data.some((p) => (p?.y ?? p) !== null && p !== undefined));
+  const hasData = config.data.datasets.some((set) => set.data.some((p) => (typeof p === "object" ? p?.y : p) != null));
   if (!hasData) return place.append(element("div", "No data in this run", "none"));
   const canvas = place.appendChild(element("canvas"));
   canvas.setAttribute("role", "img");
@@ -55,7 +55,7 @@ const points = (key, scale = 1) => series.at.map((x, i) => ({ x, y: series[key][
 const first = (series.at[0] ?? 0) - report.step_s / 2, last = (series.at.at(-1) ?? 1) + report.step_s / 2;
 const lone = series.at.length < 40 ? 2 : 0;
 const line = (label, data, colour, more = {}) => ({
-  label, data, borderColor: colour, backgroundColor: colour, borderWidth: 2, pointRadius: lone, pointHitRadius: 8, tension: 0, spanGaps: false, ...more });
+  label, data, borderColor: colour, backgroundColor: colour, borderWidth: data.length > 300 ? 1.5 : 2, pointRadius: lone, pointHitRadius: 8, tension: 0, spanGaps: false, ...more });
 
 function timeChart(id, label, unit, datasets, more = {}) {
   draw(id, {
