@@ -10,7 +10,8 @@ from influxd import Influxd
 
 DB = "llm"
 # Each measurement has one field that all of its points carry.
-COUNTED = {"llm_request": "chunks", "llm_interval": "sent", "llm_hdr": "n", "llm_event": "text", "exporter": "offered"}
+COUNTED = {"llm_request": "chunks", "llm_interval": "sent", "llm_hdr": "n", "llm_event": "text", "llm_load": "sent",
+           "exporter": "offered"}
 
 
 def flags(server, out, *more):
