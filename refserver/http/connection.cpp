@@ -127,6 +127,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     is_idle_ = buffer_.size() == 0;
     set_deadline(service_.options.idle_timeout);
     co_await read_first_bytes();
+    is_idle_ = buffer_.size() == 0;
     auto [ec, bytes] = co_await http::async_read_header(*socket_, buffer_, parser, kToken);
     is_idle_ = false;
     if (ec && ec != http::error::body_limit) co_return co_await answer_unreadable(ec);
@@ -136,13 +137,14 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (match.target == Target::generation && !is_json) {
       co_return co_await answer_unread(parser, ErrorType::body_content_type);
     }
-    // A request that came in one piece arrived when the kernel says; of one in pieces, only the last read tells.
-    const bool in_one_piece = bytes + parser.content_length().value_or(0) <= first_bytes_;
     if (!ec) ec = co_await read_body(parser);
     if (ec == http::error::body_limit) {
       co_return co_await answer_unread(parser, ErrorType::body_too_large);
     }
     if (ec) co_return co_await answer_unreadable(ec);
+    // A request that came in one piece arrived when the kernel says; of one in pieces, only the last read tells. (How
+    // long the body is may be asked only of a head that was accepted, and chunks do not say.)
+    const bool in_one_piece = !parser.chunked() && bytes + parser.content_length().value_or(0) <= first_bytes_;
     const TimePoint received = in_one_piece && arrived_ ? *arrived_ : Clock::now();
     deadline_.reset();
     co_await service_.turns.wait_turn();
