@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace loadgen {
 namespace {
@@ -34,16 +35,17 @@ std::string percentiles(const char* name, const std::optional<double>& p50, cons
 
 std::string render_progress_line(const ProgressSnapshot& s, ProgressStyle style) {
   std::string out;
+  const double in_phase = std::floor(s.phase_elapsed_s);
   const std::string of_total = s.phase_total_s ? fmt::format("/{:.0f}", *s.phase_total_s) : "";
   if (style == ProgressStyle::bar) {
     const auto share = phase_share(s);
-    out =
-        fmt::format("{:<7} {}{:.0f}{} s", label(s.phase), share ? bar(*share) + " " : "", s.phase_elapsed_s, of_total);
+    out = fmt::format("{:<7} {}{:.0f}{} s", label(s.phase), share ? bar(*share) + " " : "", in_phase, of_total);
   } else {
-    out = fmt::format("{:.0f} s: {} {:.0f}{} s", s.elapsed_s, label(s.phase), s.phase_elapsed_s, of_total);
+    out = fmt::format("{:.0f} s: {} {:.0f}{} s", std::floor(s.elapsed_s), label(s.phase), in_phase, of_total);
   }
   out += fmt::format("  {} in flight  {:.1f} req/s", s.in_flight, s.achieved_rate);
-  if (std::abs(s.offered_rate - s.achieved_rate) > 0.05 * std::max(1.0, s.offered_rate))
+  // Poisson arrivals of one second scatter around their rate; only a real shortfall is worth a word.
+  if (s.offered_rate - s.achieved_rate > 0.05 * s.offered_rate + 3 * std::sqrt(s.offered_rate))
     out += fmt::format(" of {:.1f} due", s.offered_rate);
   out += fmt::format("  {:.0f} tok/s", s.tokens_rate);
   out += percentiles("e2e", s.e2e_p50_ms, s.e2e_p99_ms);

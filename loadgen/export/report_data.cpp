@@ -9,7 +9,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t bin_count = 64;
+constexpr std::size_t most_bins = 64;
 constexpr double steps_per_halving = 8;
 
 /// Six significant digits: more than a picture can show, and a third of the bytes.
@@ -57,17 +57,20 @@ double trusted_inverse(const exporters::Distribution& values) {
   return low;
 }
 
-/// Equal bins from the smallest value to p99.9; what is above is counted in `over`.
+/// Equal bins from the smallest value to p99.9, as wide as a whole number of the histogram's slots there, since
+/// narrower ones would show its resolution instead of the data; what is above is counted in `over`.
 Json histogram_bins(const exporters::Distribution& values) {
+  const exporters::HdrLayout& layout = values.histogram().layout();
   const double from = values.min_ms();
   const double to = std::max(values.percentile_ms(0.999).value_or(values.max_ms()), from);
-  const double width = std::max((to - from) / static_cast<double>(bin_count), 0.001);
-  std::vector<std::uint64_t> counts(bin_count, 0);
+  const double slot = static_cast<double>(layout.width_of(layout.slot_of(std::llround(to * 1000)))) / 1000;
+  const double width = slot * std::max(1.0, std::ceil((to - from) / static_cast<double>(most_bins) / slot));
+  std::vector<std::uint64_t> counts(static_cast<std::size_t>((to - from) / width) + 1, 0);
   std::uint64_t over = values.censored();
   values.histogram().for_each_slot([&](std::size_t, std::int64_t lowest, std::int64_t highest, std::uint64_t count) {
     const double middle = static_cast<double>(lowest + highest) / 2000.0;
     const auto bin = static_cast<std::size_t>(std::max(0.0, (middle - from) / width));
-    (bin < bin_count ? counts[bin] : over) += count;
+    (bin < counts.size() ? counts[bin] : over) += count;
   });
   return {{"from", rounded(from)}, {"width", rounded(width)}, {"counts", counts}, {"over", over}};
 }

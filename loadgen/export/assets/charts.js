@@ -55,7 +55,7 @@ const points = (key, scale = 1) => series.at.map((x, i) => ({ x, y: series[key][
 const first = (series.at[0] ?? 0) - report.step_s / 2, last = (series.at.at(-1) ?? 1) + report.step_s / 2;
 const lone = series.at.length < 40 ? 2 : 0;
 const line = (label, data, colour, more = {}) => ({
-  label, data, borderColor: colour, backgroundColor: colour, borderWidth: data.length > 300 ? 1.5 : 2, pointRadius: lone, pointHitRadius: 8, tension: 0, spanGaps: false, ...more });
+  label, data, borderColor: colour, backgroundColor: colour, borderWidth: data.length > 300 ? 1.5 : 2, pointRadius: lone, pointHitRadius: 8, tension: 0, spanGaps: 2.5 * report.step_s, ...more });
 
 function timeChart(id, label, unit, datasets, more = {}) {
   draw(id, {

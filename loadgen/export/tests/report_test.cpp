@@ -91,6 +91,14 @@ TEST(Report, DistributionHasItsCurveAndItsBins) {
   EXPECT_EQ(distribution_document({}), Json(nullptr));
 }
 
+TEST(Report, BinsAreNeverNarrowerThanTheHistogramsSlots) {
+  exporters::Distribution values;
+  for (int i = 0; i < 1000; ++i) values.record_ns(1'222'000'000 + std::int64_t{i} * 5'000);  // 5 ms; slots of 1.024 ms
+  const Json histogram = distribution_document(values)["histogram"];
+  EXPECT_DOUBLE_EQ(histogram["width"].get<double>(), 1.024);
+  for (const Json& count : histogram["counts"]) EXPECT_GT(count, 0) << histogram;
+}
+
 TEST(Report, TheCurveEndsWhereTimeoutsBegin) {
   exporters::Distribution values;
   values.record_ns(1'000'000, 90);
