@@ -1,7 +1,9 @@
-// A SAX handler that follows the few paths we care about and ignores everything else, at any depth.
+// A reader that follows the few paths we care about and skips everything else without copying it. Written for the hot
+// path: it runs once for every token of every stream.
 #include "loadgen/drive/answer_fields.hpp"
 
-#include <array>
+#include <cctype>
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace loadgen {
@@ -74,120 +76,194 @@ Node child(Node parent, std::string_view key) noexcept {
   return Node::other;
 }
 
-class FieldReader final : public nlohmann::json_sax<nlohmann::json> {
+/// Reads one JSON text (RFC 8259) front to back. Strings that nobody asks for are skipped, not copied; their UTF-8 is
+/// not judged.
+class FieldReader {
  public:
-  explicit FieldReader(AnswerFields& fields) : fields_(fields) {}
+  FieldReader(std::string_view json, AnswerFields& fields)
+      : at_(json.data()), end_(json.data() + json.size()), fields_(fields) {}
 
-  bool null() override { return depth_ > 0; }  // an answer is an object, not a bare value
-  bool boolean(bool) override { return scalar(); }
-  bool number_integer(number_integer_t value) override {
-    return number(value < 0 ? 0 : static_cast<std::uint64_t>(value));
+  bool read() {
+    skip_space();
+    if (at_ == end_ || *at_ != '{' || !read_object(Node::root)) return false;
+    skip_space();
+    return at_ == end_;
   }
-  bool number_unsigned(number_unsigned_t value) override { return number(value); }
-  bool number_float(number_float_t, const string_t&) override { return scalar(); }
-  bool binary(binary_t&) override { return true; }
-  bool string(string_t& value) override {
-    on_string(value);
-    return scalar();
-  }
-  bool start_object(std::size_t) override {
-    if (depth_ == 0) return push(Node::root);
-    const Node here = current_;
-    if (here == Node::token) fields_.has_token = true;
-    if (here == Node::error) fields_.has_error = true;
-    // Inside the choices array each object is one choice; only the first is read.
-    if (parent() == Node::choices && in_array_) {
-      ++fields_.choices;
-      return push(fields_.choices == 1 ? Node::choice : Node::other);
-    }
-    return push(here);
-  }
-  bool end_object() override { return pop(); }
-  bool start_array(std::size_t) override {
-    if (depth_ == 0) return false;  // an answer is an object
-    if (current_ == Node::choices) fields_.has_choices = true;
-    push(current_ == Node::choices || current_ == Node::tool_calls ? current_ : Node::other);
-    in_array_ = true;
-    return true;
-  }
-  bool end_array() override { return pop(); }
-  bool key(string_t& name) override {
-    current_ = child(parent(), name);
-    in_array_ = false;
-    return true;
-  }
-  bool parse_error(std::size_t, const std::string&, const nlohmann::json::exception&) override { return false; }
 
  private:
-  struct Frame {
-    Node node = Node::other;
-    bool in_array = false;
-  };
+  static constexpr unsigned depth_limit = 64;  // deeper than any real answer
 
-  Node parent() const noexcept { return depth_ == 0 ? Node::other : stack_[depth_ - 1].node; }
-
-  bool push(Node node) {
-    if (depth_ == stack_.size()) return false;  // deeper than any real answer: refused
-    if (depth_ > 0) stack_[depth_ - 1].in_array = in_array_;
-    stack_[depth_++] = Frame{node, false};
-    current_ = node;
-    in_array_ = false;
+  void skip_space() noexcept {
+    while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+  }
+  bool take(char c) noexcept {
+    skip_space();
+    if (at_ == end_ || *at_ != c) return false;
+    ++at_;
     return true;
   }
-  bool pop() {
+
+  bool read_value(Node node) {
+    skip_space();
+    if (at_ == end_) return false;
+    switch (*at_) {
+      case '{':
+        return read_object(node);
+      case '[':
+        return read_array(node);
+      case '"':
+        return read_text(node);
+      case 'n':
+        return read_word("null");
+      case 't':
+        return read_word("true") && note_scalar(node);
+      case 'f':
+        return read_word("false") && note_scalar(node);
+      default:
+        return read_number(node);
+    }
+  }
+
+  bool read_object(Node node) {
+    if (++depth_ > depth_limit) return false;
+    if (node == Node::token) fields_.has_token = true;
+    if (node == Node::error) fields_.has_error = true;
+    ++at_;
+    if (take('}')) return --depth_, true;
+    do {
+      skip_space();
+      std::string_view key;
+      if (!read_string(key)) return false;
+      const bool escaped = key.find('\\') != std::string_view::npos;
+      const Node next = escaped ? child(node, unescaped(key)) : child(node, key);
+      if (!take(':') || !read_value(next)) return false;
+    } while (take(','));
     --depth_;
-    if (depth_ > 0) {
-      in_array_ = stack_[depth_ - 1].in_array;
-      current_ = stack_[depth_ - 1].node;
+    return take('}');
+  }
+
+  bool read_array(Node node) {
+    if (++depth_ > depth_limit) return false;
+    const bool is_choices = node == Node::choices;
+    if (is_choices) fields_.has_choices = true;
+    ++at_;
+    if (take(']')) return --depth_, true;
+    do {
+      // Of the choices only the first is read; tool calls are looked through whole; other lists hold nothing of ours.
+      Node item = node == Node::tool_calls ? node : Node::other;
+      if (is_choices && ++fields_.choices == 1) item = Node::choice;
+      if (!read_value(item)) return false;
+    } while (take(','));
+    --depth_;
+    return take(']');
+  }
+
+  /// The raw text between the quotes, escapes checked and left in.
+  bool read_string(std::string_view& raw) noexcept {
+    if (at_ == end_ || *at_ != '"') return false;
+    const char* const begin = ++at_;
+    for (; at_ != end_ && *at_ != '"'; ++at_) {
+      if (static_cast<unsigned char>(*at_) < 0x20) return false;
+      if (*at_ == '\\' && !skip_escape()) return false;
+    }
+    if (at_ == end_) return false;
+    raw = {begin, static_cast<std::size_t>(at_ - begin)};
+    ++at_;
+    return true;
+  }
+  /// At a backslash; stops on the last character of the escape.
+  bool skip_escape() noexcept {
+    if (++at_ == end_) return false;
+    if (std::string_view("\"\\/bfnrt").find(*at_) != std::string_view::npos) return true;
+    if (*at_ != 'u' || end_ - at_ < 5) return false;
+    for (int i = 0; i < 4; ++i) {
+      if (std::isxdigit(static_cast<unsigned char>(*++at_)) == 0) return false;
     }
     return true;
   }
 
-  bool scalar() {
-    if (current_ == Node::error) fields_.has_error = true;
-    return depth_ > 0;
-  }
-  bool number(std::uint64_t value) {
-    const auto count = static_cast<std::uint32_t>(std::min<std::uint64_t>(value, UINT32_MAX));
-    if (current_ == Node::generated_tokens) fields_.generated_tokens = count;
-    if (current_ == Node::prompt_tokens) fields_.prompt_tokens = count;
-    return scalar();
-  }
-  void on_string(std::string& value) {
-    switch (current_) {
+  bool read_text(Node node) {
+    std::string_view raw;
+    if (!read_string(raw)) return false;
+    note_scalar(node);
+    switch (node) {
       case Node::generated_text:
         fields_.has_generated_text = true;
-        fields_.generated_text_empty = value.empty();
+        fields_.generated_text_empty = raw.empty();
         break;
       case Node::finish_reason:
-        fields_.finish_reason = value;
+        fields_.finish_reason = unescaped(raw);
         break;
       case Node::text:
-        fields_.has_text = fields_.has_text || !value.empty();
+        fields_.has_text = fields_.has_text || !raw.empty();
         break;
       case Node::reasoning:
-        fields_.has_reasoning = fields_.has_reasoning || !value.empty();
+        fields_.has_reasoning = fields_.has_reasoning || !raw.empty();
         break;
       case Node::tool_calls:
-        fields_.has_call = fields_.has_call || !value.empty();
+        fields_.has_call = fields_.has_call || !raw.empty();
         break;
       case Node::error:
       case Node::error_message:
-        fields_.error = value;
+        fields_.error = unescaped(raw);
         break;
       case Node::error_type:
-        fields_.error_type = value;
+        fields_.error_type = unescaped(raw);
         break;
       default:
         break;
     }
+    return true;
   }
 
+  /// Error texts and finish reasons are rare and short: the library decodes them. Text with broken UTF-8 stays as it
+  /// is.
+  static std::string unescaped(std::string_view raw) {
+    if (raw.find('\\') == std::string_view::npos) return std::string(raw);
+    const auto value = nlohmann::json::parse("\"" + std::string(raw) + "\"", nullptr, false);
+    return value.is_string() ? value.get<std::string>() : std::string(raw);
+  }
+
+  bool read_word(std::string_view word) noexcept {
+    if (std::string_view(at_, static_cast<std::size_t>(end_ - at_)).substr(0, word.size()) != word) return false;
+    at_ += word.size();
+    return true;
+  }
+
+  bool read_digits() noexcept {
+    const char* const begin = at_;
+    while (at_ != end_ && *at_ >= '0' && *at_ <= '9') ++at_;
+    return at_ != begin;
+  }
+  bool read_number(Node node) noexcept {
+    const char* const begin = at_;
+    if (*at_ == '-') ++at_;
+    const bool leading_zero = at_ != end_ && *at_ == '0';
+    const char* const digits = at_;
+    if (!read_digits() || (leading_zero && at_ - digits > 1)) return false;
+    std::uint32_t count = 0;
+    const auto [stop, ec] = std::from_chars(begin, at_, count);
+    const bool is_count = stop == at_ && ec == std::errc();
+    if (at_ != end_ && *at_ == '.' && (++at_, !read_digits())) return false;
+    if (at_ != end_ && (*at_ == 'e' || *at_ == 'E')) {
+      ++at_;
+      if (at_ != end_ && (*at_ == '+' || *at_ == '-')) ++at_;
+      if (!read_digits()) return false;
+    }
+    if (is_count && node == Node::generated_tokens) fields_.generated_tokens = count;
+    if (is_count && node == Node::prompt_tokens) fields_.prompt_tokens = count;
+    return note_scalar(node);
+  }
+
+  bool note_scalar(Node node) noexcept {
+    if (node == Node::error) fields_.has_error = true;
+    return true;
+  }
+
+  const char* at_;
+  const char* end_;
   AnswerFields& fields_;
-  std::array<Frame, 64> stack_{};
-  std::size_t depth_ = 0;
-  Node current_ = Node::other;
-  bool in_array_ = false;
+  unsigned depth_ = 0;
 };
 
 }  // namespace
@@ -205,8 +281,7 @@ void AnswerFields::clear() {
 
 bool read_answer_fields(std::string_view json, AnswerFields& fields) {
   fields.clear();
-  FieldReader reader(fields);
-  return nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
+  return FieldReader(json, fields).read();
 }
 
 }  // namespace loadgen

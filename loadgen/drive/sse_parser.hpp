@@ -48,6 +48,13 @@ inline bool sse_data_value(std::string_view line, std::string_view& value) noexc
   return true;
 }
 
+/// Position of the first line end at or after `at`, or npos. Lines that end in \n, as nearly all do, cost two memchr.
+inline std::size_t sse_line_end(std::string_view bytes, std::size_t at) noexcept {
+  const std::size_t lf = bytes.find('\n', at);
+  const std::size_t cr = bytes.substr(0, lf).find('\r', at);
+  return cr != std::string_view::npos ? cr : lf;
+}
+
 template <class OnEvent>
 bool SseParser::feed(std::string_view bytes, OnEvent&& on_event) {
   std::size_t at = 0;
@@ -56,7 +63,7 @@ bool SseParser::feed(std::string_view bytes, OnEvent&& on_event) {
     if (bytes[0] == '\n') at = 1;
   }
   while (at < bytes.size() && !overflow_) {
-    const std::size_t end = bytes.find_first_of("\r\n", at);
+    const std::size_t end = sse_line_end(bytes, at);
     if (end == std::string_view::npos) {
       line_.append(bytes.substr(at));
       if (line_.size() > limit_) overflow_ = true;
