@@ -94,10 +94,19 @@ void Exchange::on_read(std::string_view bytes, std::int64_t at_ns) {
   });
   if (http_.has_head() && !head_seen_) on_head(at_ns);
   const std::size_t came = record.events.size() - before;
+  if (came > 0) count_tokens(before);
   if (came > 1) record.coalesced_events += static_cast<std::uint32_t>(came);
   if (http_.state() == HttpParser::State::malformed) {
     answer_.finish_cut(Outcome::malformed, http_.error(), at_ns);
   }
+}
+
+/// A token-bearing event whose count is not known (yet) is at least one token.
+void Exchange::count_tokens(std::size_t from_event) {
+  if (live_tokens == nullptr) return;
+  std::uint64_t tokens = 0;
+  for (std::size_t i = from_event; i < record.events.size(); ++i) tokens += std::max(record.events[i].tokens, 1U);
+  live_tokens->store(live_tokens->load(std::memory_order_relaxed) + tokens, std::memory_order_relaxed);
 }
 
 void Exchange::on_head(std::int64_t at_ns) {

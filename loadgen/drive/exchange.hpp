@@ -2,6 +2,7 @@
 // plans, pacing or metrics. Internal to drive.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -24,7 +25,8 @@ class Exchange {
 
   /// Why and when this exchange is to be cut; the owner's sweep calls `cut` once `deadline_ns` has passed.
   std::int64_t deadline_ns = INT64_MAX;
-  std::size_t active_position = 0;  ///< in the owner's list of exchanges under way
+  std::atomic<std::uint64_t>* live_tokens = nullptr;  ///< counts tokens as they arrive, written by this thread alone
+  std::size_t active_position = 0;                    ///< in the owner's list of exchanges under way
 
   /// Gets the record ready for a new request.
   void prepare(const MixEntry& entry, const Timeouts& timeouts);
@@ -46,6 +48,7 @@ class Exchange {
   Task<ErrorCode> send_request(Socket& socket);
   void on_read(std::string_view bytes, std::int64_t at_ns);
   void on_head(std::int64_t at_ns);
+  void count_tokens(std::size_t from_event);
   void on_body(std::string_view part, std::int64_t at_ns);
   void on_end(std::int64_t at_ns);
   void on_cut(const ErrorCode& ec, std::int64_t at_ns);

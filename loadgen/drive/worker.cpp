@@ -314,6 +314,7 @@ Task<void> Worker::Impl::perform(Exchange& exchange, std::uint64_t index, std::i
   const PlannedRequest planned = plan.request(index);
   const MixEntry& entry = plan.scenario().mix[planned.entry];
   exchange.prepare(entry, plan.scenario().timeouts);
+  exchange.live_tokens = &counters.tokens;
   RequestRecord& record = exchange.record;
   record.index = index;
   record.entry = planned.entry;
@@ -364,7 +365,7 @@ void Worker::Impl::settle(Exchange& exchange, bool counted) {
   RequestRecord& record = exchange.record;
   record.phase = phase_of(record);
   (is_failure(record.outcome) ? counters.failed : counters.ok).fetch_add(1, std::memory_order_relaxed);
-  counters.tokens.fetch_add(record.output_tokens, std::memory_order_relaxed);
+  if (!record.streamed) counters.tokens.fetch_add(record.output_tokens, std::memory_order_relaxed);
   observer.on_request(record);
   if (!counted) return;
   counters.last_measured_end.store(record.stamps.end, std::memory_order_relaxed);

@@ -95,6 +95,7 @@ void PointRenderer::append_entry(Batch& batch, const RunFacts& facts, const Inte
   InfluxPoint point(batch.bytes, "llm_interval");
   point.tag("run", facts.run_id).tag("entry", scenario_.mix.at(entry).name);
   point.tag("phase", label(interval.phase)).tag("target", scenario_.mix[entry].target.url);
+  point.field("sent", tally.started).field("in_flight", tally.in_flight);
   point.field("done", ended.ok).field("failed", ended.failed);
   point.field("tok_in", tally.input_tokens).field("tok_out", tally.all_output_tokens);
   add_percentiles(point, tally);

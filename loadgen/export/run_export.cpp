@@ -101,7 +101,12 @@ Result<void, std::string> DirectoryExport::open_influx(const ExportOptions& opti
   exporters::InfluxTarget target;
   target.url = *url;
   target.credentials = {options.influx_user, options.influx_password, options.influx_token};
-  if (auto ready = exporters::preflight(target, exporters::DatabasePolicy::create_if_missing); !ready) return ready;
+  if (auto ready = exporters::preflight(target, exporters::DatabasePolicy::create_if_missing); !ready) {
+    const bool anonymous = options.influx_user.empty() && options.influx_token.empty();
+    return ready.error() + (anonymous ? "; no credentials were given (LOADGEN_INFLUX_USER and LOADGEN_INFLUX_PASSWORD, "
+                                        "LOADGEN_INFLUX_TOKEN, or --influx-credentials FILE)"
+                                      : "");
+  }
   exporters::InfluxSinkOptions sink;
   sink.spill_file = dir_ / influx_.spill_file;
   influx_.sink = exporters::make_influx_sink(target, sink);

@@ -94,6 +94,8 @@ TEST(Points, AnIntervalStatesItsEntriesAndTheLoad) {
   sample::ended(interval.entries[0], Phase::measure, Outcome::reset) = 2;
   sample::ended(interval.entries[0], Phase::measure, Outcome::cancelled) = 9;
   interval.entries[0].all_output_tokens = 64;
+  interval.entries[0].started = 3;
+  interval.entries[0].in_flight = 2;
   interval.health.sent = 5;
   interval.health.in_flight = 8;
   interval.health.tokens = 70;
@@ -101,7 +103,7 @@ TEST(Points, AnIntervalStatesItsEntriesAndTheLoad) {
   PointRenderer(scenario).append_interval(batch, facts, interval);
   const auto lines = lines_of(batch);
   EXPECT_THAT(with_measurement(lines, "llm_interval").at(0),
-              HasSubstr(" done=4i,failed=2i,tok_in=0i,tok_out=64i 1795230902000000000"));
+              HasSubstr(" sent=3i,in_flight=2i,done=4i,failed=2i,tok_in=0i,tok_out=64i 1795230902000000000"));
   EXPECT_THAT(with_measurement(lines, "llm_load").at(0), HasSubstr(" sent=5i,in_flight=8i,tok_out=70i 17952309020"));
 }
 
