@@ -9,9 +9,9 @@ FROM debian:12.11-slim AS runtime
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates libcurl4 libfmt9 libyaml-cpp0.7 zlib1g \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --home-dir /work plumbline \
- && install -d -o plumbline /work
-WORKDIR /work
+ && useradd --system --uid 10001 --home-dir /plumbline plumbline \
+ && install -d -o plumbline /plumbline
+WORKDIR /plumbline
 USER plumbline
 
 FROM runtime AS refserver
@@ -23,7 +23,7 @@ CMD ["serve", "--help"]
 
 FROM runtime AS loadgen
 COPY --from=build /src/build/release/bin/loadgen /usr/local/bin/loadgen
-COPY scenarios /work/scenarios
+COPY scenarios /plumbline/scenarios
 STOPSIGNAL SIGINT
 ENTRYPOINT ["loadgen"]
 CMD ["--help"]

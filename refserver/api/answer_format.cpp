@@ -1,4 +1,4 @@
-// TGI's own answers (tgi-api reference §1.3, §3.2, §4.1) and the gateway's.
+// TGI's own answers (TGI 3.3.7) and the gateway's.
 #include "refserver/api/answer_format.hpp"
 
 #include <array>

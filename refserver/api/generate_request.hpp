@@ -33,7 +33,7 @@ constexpr std::string_view label(Route route) {
   return "unknown";
 }
 
-/// TGI's parameters (tgi-api reference §2.1); empty means the client did not say.
+/// TGI's parameters (TGI 3.3.7); empty means the client did not say.
 struct GenerateParameters {
   std::optional<std::uint64_t> best_of;
   std::optional<float> temperature;

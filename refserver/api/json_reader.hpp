@@ -1,5 +1,5 @@
 // A pull reader of one JSON value that says what TGI's says when a body is wrong: same words, same line and column.
-// Knows JSON and positions; knows no request. Facts: tgi-api reference §2.4 (serde_json behind TGI 3.3.7).
+// Knows JSON and positions; knows no request. Texts are those of serde_json behind TGI 3.3.7.
 #pragma once
 
 #include <cstddef>

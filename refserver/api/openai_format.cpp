@@ -1,4 +1,4 @@
-// Chat completions and completions in TGI's shape (tgi-api reference §5). Only what differs between chunks is formatted
+// Chat completions and completions in TGI's shape (TGI 3.3.7). Only what differs between chunks is formatted
 // per token; the rest is prepared once per stream.
 #include "refserver/api/answer_format.hpp"
 #include "refserver/api/json_writer.hpp"

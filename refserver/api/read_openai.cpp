@@ -1,4 +1,4 @@
-// The bodies of /v1/chat/completions and /v1/completions, in TGI's reading of them (tgi-api reference §1.4, §1.5).
+// The bodies of /v1/chat/completions and /v1/completions, in TGI's reading of them (TGI 3.3.7).
 #include "refserver/api/field_reader.hpp"
 #include "refserver/api/read_request.hpp"
 

@@ -9,7 +9,7 @@
 
 namespace refserver {
 
-/// Reads the body of `route`. Errors are body_malformed and body_shape with TGI's text (tgi-api reference §2.4).
+/// Reads the body of `route`. Errors are body_malformed and body_shape with TGI's text (TGI 3.3.7).
 /// Unknown members are ignored; on TGI's own routes a string `model_id` or `model` chooses the model.
 Result<GenerateRequest, Error> read_request(Route route, std::string_view body);
 

@@ -21,7 +21,7 @@ struct ErrorBody {
 };
 ErrorBody make_error_body(const Error& error);
 
-/// /info of the first model (tgi-api reference §7.1).
+/// /info of the first model (TGI 3.3.7).
 std::string make_info(const ModelInfo& model, const RequestLimits& limits, std::uint32_t max_concurrent_requests);
 
 /// /v1/models: every model by its served name.

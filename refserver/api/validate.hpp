@@ -30,7 +30,7 @@ class Validator {
   /// on the gateway, tools, a suffix, too many prompts. Returns nothing if all is well.
   std::optional<Error> refuse_early(const GenerateRequest& request) const;
 
-  /// TGI's checks in TGI's order (tgi-api reference §2.3); the first failure wins. `fallback_seed` is used when the
+  /// TGI's checks in TGI's order (TGI 3.3.7); the first failure wins. `fallback_seed` is used when the
   /// request samples and names no seed.
   Result<ValidatedRequest, Error> validate(GenerateRequest request, std::uint64_t fallback_seed) const;
 

@@ -1,4 +1,4 @@
-// The table of routes (tgi-api reference §1.1 and the gateway).
+// The table of routes (those of TGI 3.3.7, and the gateway).
 #include "refserver/http/route_table.hpp"
 
 #include <array>

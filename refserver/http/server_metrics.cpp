@@ -1,4 +1,4 @@
-// Looks every metric up once. TGI reference: tgi-api §6.
+// Looks every metric up once. Names as TGI 3.3.7 has them.
 #include "refserver/http/server_metrics.hpp"
 
 #include <vector>

@@ -1,4 +1,4 @@
-// Scalars byte for byte (tgi-api reference §1.2).
+// Scalars byte for byte (TGI 3.3.7).
 #include "refserver/api/json_writer.hpp"
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-// Bodies as TGI's users write them, and every error text of tgi-api reference §2.4 that applies here.
+// Bodies as TGI's users write them, and every body-layer error text of TGI 3.3.7 that applies here.
 #include "refserver/api/read_request.hpp"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,4 @@
-// The numbered checks of tgi-api reference §2.3, and what they leave for the engine.
+// The checks of TGI 3.3.7 in their order, and what they leave for the engine.
 #include "refserver/api/validate.hpp"
 
 #include <gtest/gtest.h>
