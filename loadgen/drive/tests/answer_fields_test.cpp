@@ -64,8 +64,8 @@ TEST(AnswerFields, AgreesWithAFullParserOnDamagedTexts) {
   std::size_t refused = 0;
   for (int i = 0; i < 60'000; ++i) {
     std::string text = good[random() % good.size()];
-    const unsigned edits = random() % 3;
-    for (unsigned e = 0; e < edits && !text.empty(); ++e) {
+    const auto edits = random() % 3;
+    for (std::size_t e = 0; e < edits && !text.empty(); ++e) {
       const std::size_t at = random() % text.size();
       switch (random() % 3) {
         case 0:
