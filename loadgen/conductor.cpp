@@ -4,6 +4,8 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +20,7 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t tick_every_ns = 50'000'000;
+constexpr int bookkeeping_niceness = 10;
 constexpr std::int64_t interrupt_grace_ns = 10 * second_ns;
 
 /// Sleeps until `until_ns` or until SIGINT or SIGTERM arrives; true for the latter.
@@ -84,6 +87,8 @@ void Conductor::open_connections() {
   std::vector<std::future<void>> ready;
   for (Lane& lane : lanes_) ready.push_back(lane.worker->start());
   for (auto& future : ready) future.wait();
+  // From here on this thread only counts and writes: it must not take a core from a worker that has bytes to stamp.
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), bookkeeping_niceness);
 }
 
 void Conductor::start_load() {
