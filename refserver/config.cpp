@@ -91,7 +91,7 @@ const std::vector<Field>& fields() {
        [](Draft& d, const std::string& v) { d.config.http.port = parse_number<std::uint16_t>(v, 0, 65535); }},
       {"engine", "NAME", "what generates: simulated (default)",
        [](Draft& d, const std::string& v) { d.engine = parse_engine(v); }},
-      {"sim_ttft", "TIME", "simulated engine: request read to first token (default 100ms)",
+      {"sim_ttft", "TIME", "simulated engine: from the arrival of a request to its first token (default 100ms)",
        [](Draft& d, const std::string& v) { d.timing.ttft = parse_time(v); }},
       {"sim_gap", "TIME", "simulated engine: from token to token (default 20ms)",
        [](Draft& d, const std::string& v) { d.timing.gap = parse_time(v); }},
