@@ -20,8 +20,8 @@ class ArrivalSequence {
   OpenLoop load_;
   std::uint64_t seed_;
   std::uint64_t index_ = 0;
-  double elapsed_s_ = 0;        ///< running sum of unit-rate gaps divided by the rate
-  double compensation_ = 0;     ///< Kahan term of that sum
+  double elapsed_s_ = 0;     ///< running sum of unit-rate gaps divided by the rate
+  double compensation_ = 0;  ///< Kahan term of that sum
 };
 
 }  // namespace loadgen
