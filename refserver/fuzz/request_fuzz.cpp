@@ -1,8 +1,8 @@
 // libFuzzer entry: any bytes as a body end in a valid request or in an error with a text, on every route.
-// Not part of the build (g++ has no libFuzzer). With clang, from the project root:
-//   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. refserver/fuzz/request_fuzz.cpp \
-//     refserver/api/{json_reader,json_reader_scalars,json_writer,read_native,read_openai}.cpp
-//     refserver/chat/plain_chat.cpp \ -lfmt -o request_fuzz
+// Not part of the build (g++ has no libFuzzer). With clang:
+//   cd refserver/api; clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I../.. ../fuzz/request_fuzz.cpp \
+//     json_reader.cpp json_reader_scalars.cpp json_writer.cpp read_native.cpp read_openai.cpp ../chat/plain_chat.cpp \
+//     -lfmt -o request_fuzz
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
