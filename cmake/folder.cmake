@@ -24,6 +24,8 @@ function(plumbline_folder NAME)
   endif()
   if(PLUMBLINE_TESTS AND tests)
     add_executable(${NAME}_tests ${tests})
+    # Tests are compiled once and run for milliseconds: optimising them is a third of their compile time for nothing.
+    target_compile_options(${NAME}_tests PRIVATE $<$<CONFIG:Release>:-O0>)
     target_compile_definitions(${NAME}_tests PRIVATE PLUMBLINE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     target_link_libraries(${NAME}_tests PRIVATE plumbline_${NAME} plumbline_warnings GTest::gmock GTest::gtest_main)
     gtest_discover_tests(${NAME}_tests TEST_PREFIX "${NAME}." PROPERTIES TIMEOUT 60 DISCOVERY_TIMEOUT 60)
