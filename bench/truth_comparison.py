@@ -5,7 +5,7 @@ Starts refserver's simulated engine (true TTFT 100 ms, gap 20 ms), lets loadgen 
 loadgen's percentiles with those of the server's truth log, metric by metric. Both programs read the same clock, so the
 error of every single token is known too. Prints a table per run and fails if an error is over its bound or a run is not VALID.
 
-usage: truth_comparison.py [--streams 256] [--waves 4] [--runs 3] [--ttft 100ms] [--gap 20ms] [--tokens 64] [--out FILE.json]
+usage: truth_comparison.py [--streams 256] [--waves 3] [--runs 3] [--ttft 100ms] [--gap 20ms] [--tokens 128] [--out FILE.json]
 Needs the release build (./dev build). PLUMBLINE_BIN names another folder of binaries.
 """
 import argparse
@@ -82,11 +82,11 @@ def report(number, result):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--streams", type=int, default=256)
-    parser.add_argument("--waves", type=int, default=4, help="how often every stream is started anew")
+    parser.add_argument("--waves", type=int, default=3, help="how often every stream is started anew")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--ttft", default="100ms")
     parser.add_argument("--gap", default="20ms")
-    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--out", help="write the raw figures here")
     args = parser.parse_args()
     results = [one_run(args) for _ in range(args.runs)]

@@ -2,6 +2,9 @@
 #include "refserver/http/server.hpp"
 
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
@@ -35,6 +38,12 @@ std::uint32_t largest(std::span<const ModelInfo> models, std::uint32_t ModelInfo
          limit;
 }
 
+/// Where the system's congestion control is BBR, the kernel spreads small writes out in time. A token is to leave when
+/// it is written: connections inherit plain Reno, which every Linux has and which never waits.
+void avoid_pacing(int listener) noexcept {
+  ::setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
+
 }  // namespace
 
 class Server::Impl {
@@ -54,6 +63,7 @@ class Server::Impl {
     acceptor_.set_option(tcp::acceptor::reuse_address(true));
     acceptor_.bind(address);
     enable_arrival_stamps(acceptor_.native_handle());  // stamps bytes that come before the connection is accepted, too
+    avoid_pacing(acceptor_.native_handle());
     acceptor_.listen(kBacklog);
     tokens_.on_ready([this] { asio::post(io_, [this] { dispatch_tokens(); }); });
   }
