@@ -63,9 +63,8 @@ std::unique_ptr<Interval> Recorder::make_interval() const {
 }
 
 std::unique_ptr<Interval> Recorder::swap(std::unique_ptr<Interval> spare) {
-  for (std::size_t i = 0; i < in_flight_.size(); ++i) current_->entries[i].in_flight = in_flight_[i];
-  std::swap(current_, spare);
-  return spare;
+  for (std::size_t i = 0; i < in_flight_.size(); ++i) current_.active().entries[i].in_flight = in_flight_[i];
+  return current_.swap(std::move(spare));
 }
 
 Window Recorder::window() const noexcept {
@@ -73,22 +72,22 @@ Window Recorder::window() const noexcept {
 }
 
 void Recorder::on_loop_lag(std::int64_t lag_ns) {
-  current_->health.loop_lag.record_ns(lag_ns);
+  current_.active().health.loop_lag.record_ns(lag_ns);
 }
 
 void Recorder::on_start(std::uint32_t entry) {
-  ++current_->entries[entry].started;
+  ++current_.active().entries[entry].started;
   ++in_flight_[entry];
 }
 
 void Recorder::on_request(const RequestRecord& record) {
-  EntryTally& tally = current_->entries[record.entry];
+  EntryTally& tally = current_.active().entries[record.entry];
   if (record.outcome != Outcome::dropped) --in_flight_[record.entry];
   const RequestMetrics metrics = compute_metrics(record, loop_);
   ++tally.ended[static_cast<std::size_t>(record.phase)][static_cast<std::size_t>(record.outcome)];
   count_in_window(record, window(), tally);
   if (record.phase == Phase::measure) record_measured(record, metrics, tally);
-  if (level_ == RecordLevel::all) current_->rows.push_back({record, metrics});
+  if (level_ == RecordLevel::all) current_.active().rows.push_back({record, metrics});
 }
 
 void Recorder::count_in_window(const RequestRecord& record, const Window& window, EntryTally& tally) const {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "exporters/metrics/interval_recorder.hpp"
 #include "loadgen/drive/worker.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/record/interval.hpp"
@@ -38,7 +39,7 @@ class Recorder final : public WorkerObserver {
   RecordLevel level_;
   LoopKind loop_;
   std::vector<std::uint32_t> in_flight_;  ///< by entry
-  std::unique_ptr<Interval> current_;
+  exporters::IntervalRecorder<Interval> current_;
   std::vector<GapValue> gaps_;
 };
 
