@@ -37,19 +37,30 @@ struct Pair {
   int server = -1;
 };
 
-TEST(Arrival, TheStampIsOfTheArrivalNotOfTheRead) {
-  const Pair pair;
+/// Sends, waits 30 ms, reads; the stamp lies well before the read. The kernel begins to stamp a little after the first
+/// socket asks for it, so the first reads may have none.
+bool is_stamped_at_arrival(const Pair& pair) {
   char data[64];
-  ASSERT_EQ(receive_stamped(pair.server, data, sizeof data).bytes, -1);
-  ASSERT_EQ(::send(pair.client, "hello", 5, 0), 5);
+  EXPECT_EQ(::send(pair.client, "hello", 5, 0), 5);
   const auto sent = Clock::now();
   while (Clock::now() - sent < std::chrono::milliseconds(30)) {
   }
   const StampedRead read = receive_stamped(pair.server, data, sizeof data);
-  ASSERT_EQ(read.bytes, 5);
-  if (!read.arrived) GTEST_SKIP() << "this kernel gives no receive stamps";
+  EXPECT_EQ(read.bytes, 5);
+  if (!read.arrived) return false;
   EXPECT_LT(*read.arrived, sent + std::chrono::milliseconds(25));
   EXPECT_GT(*read.arrived, sent - std::chrono::milliseconds(100));
+  return true;
+}
+
+TEST(Arrival, TheStampIsOfTheArrivalNotOfTheRead) {
+  const Pair pair;
+  char data[64];
+  ASSERT_EQ(receive_stamped(pair.server, data, sizeof data).bytes, -1);
+  for (int attempt = 0; attempt < 50; ++attempt) {
+    if (is_stamped_at_arrival(pair)) return;
+  }
+  GTEST_SKIP() << "this kernel gives no receive stamps";
 }
 
 TEST(Arrival, TheEndOfTheStreamHasNoStamp) {
