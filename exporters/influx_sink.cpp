@@ -60,7 +60,7 @@ class InfluxSink final : public Sink {
     }
     wake_.notify_one();
     if (worker_.joinable()) worker_.join();
-    const SinkAccount settled = account();
+    SinkAccount settled = account();
     assert(settled.is_settled());
     return settled;
   }

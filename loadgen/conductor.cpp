@@ -53,7 +53,7 @@ auto Conductor::sum(Field field) const {
   return total;
 }
 
-Conductor::Conductor(const Plan& plan, std::vector<Address> addresses, RecordLevel level, std::string run_id,
+Conductor::Conductor(const Plan& plan, const std::vector<Address>& addresses, RecordLevel level, std::string run_id,
                      RunListener& listener)
     : plan_(plan), scenario_(plan.scenario()), listener_(listener) {
   totals_.facts.run_id = std::move(run_id);

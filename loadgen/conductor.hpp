@@ -30,7 +30,7 @@ class RunListener {
 class Conductor {
  public:
   /// References outlive the conductor.
-  Conductor(const Plan& plan, std::vector<Address> addresses, RecordLevel level, std::string run_id,
+  Conductor(const Plan& plan, const std::vector<Address>& addresses, RecordLevel level, std::string run_id,
             RunListener& listener);
 
   /// Connects, loads, measures, drains. Returns when every request has ended. SIGINT and SIGTERM (which must be blocked

@@ -119,8 +119,8 @@ void Worker::Impl::sweep(std::int64_t now) {
 }
 
 Worker::Worker(const Plan& plan, const RunControl& control, WorkerObserver& observer, WorkerConfig config,
-               std::vector<Address> addresses)
-    : impl_(std::make_unique<Impl>(plan, control, observer, std::move(config), std::move(addresses))) {}
+               const std::vector<Address>& addresses)
+    : impl_(std::make_unique<Impl>(plan, control, observer, std::move(config), addresses)) {}
 
 Worker::~Worker() {
   join();

@@ -56,7 +56,7 @@ class Worker {
  public:
   /// `addresses[i]` is where entry i of the mix is sent. All references outlive the worker.
   Worker(const Plan& plan, const RunControl& control, WorkerObserver& observer, WorkerConfig config,
-         std::vector<Address> addresses);
+         const std::vector<Address>& addresses);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

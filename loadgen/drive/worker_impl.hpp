@@ -25,7 +25,7 @@ void on_coroutine_end(const std::exception_ptr& escaped);
 
 struct Worker::Impl {
   Impl(const Plan& plan_, const RunControl& control_, WorkerObserver& observer_, WorkerConfig config_,
-       std::vector<Address> addresses)
+       const std::vector<Address>& addresses)
       : plan(plan_),
         control(control_),
         observer(observer_),

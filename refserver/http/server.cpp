@@ -89,7 +89,7 @@ class Server::Impl {
  private:
   /// Every coroutine starts here: an exception is a bug, which is said and counted instead of ending the server.
   void spawn(asio::awaitable<void> work) {
-    asio::co_spawn(io_, std::move(work), [this](std::exception_ptr error) {
+    asio::co_spawn(io_, std::move(work), [this](const std::exception_ptr& error) {
       if (!error) return;
       metrics_.on_internal_error();
       try {
