@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace refserver {
 
@@ -27,8 +28,13 @@ struct TokenEvent {
   RequestId request = 0;
   std::uint32_t index = 0;  ///< 1 for the first token
   Token token;
+  std::vector<Token> top_tokens;       ///< the likeliest ones, best first; only where asked for
   TimePoint due;                       ///< when the token became ready to leave
   std::optional<FinishReason> finish;  ///< set on the last token
+  TimePoint scheduled;                 ///< when the request was first given blocks; the same in all of its events
+  std::uint64_t step = 0;              ///< of the scheduler that produced the token, counted from 1; 0: none did
+  std::uint32_t cached_tokens = 0;     ///< prompt tokens found in the prefix cache
+  std::uint32_t preemptions = 0;       ///< so far
 };
 
 }  // namespace refserver

@@ -27,10 +27,15 @@ struct ValidatedRequest;
 /// The engine's half. Only `validate` makes one, so an engine never checks anything again.
 class ValidRequest {
  public:
-  std::size_t model = 0;             ///< index into the configured models
-  std::string prompt;                ///< after templates and truncation
-  std::uint32_t prompt_tokens = 0;   ///< at least 1
-  std::uint32_t max_new_tokens = 1;  ///< at least 1; prompt and answer fit the model
+  std::size_t model = 0;                  ///< index into the configured models
+  std::string prompt;                     ///< after templates and truncation
+  std::vector<std::uint32_t> prompt_ids;  ///< the prompt's tokens; empty while no tokenizer is wired
+  std::uint32_t prompt_tokens = 0;        ///< at least 1
+  std::uint32_t max_new_tokens = 1;       ///< at least 1; prompt and answer fit the model
+  std::uint32_t min_new_tokens = 0;       ///< no end-of-sequence token before that many
+  bool ignore_eos = false;                ///< only the length or a stop sequence ends the answer
+  std::uint32_t top_n_tokens = 0;         ///< alternatives wanted per token
+  bool reads_prefix_cache = true;         ///< false where the client asked for the prompt's own tokens
   std::vector<std::string> stop;
   Sampling sampling;
 
