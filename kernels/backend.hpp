@@ -30,7 +30,8 @@ class Backend {
   /// Whether this machine can run it.
   virtual bool available() const noexcept = 0;
 
-  /// Copies a checked layer into the backend's own layout; the tensors may go afterwards.
+  /// Copies a checked layer into the backend's own layout; the tensors may go afterwards. Codes of 8 bits are for the
+  /// reference only: the others assert 4.
   virtual std::unique_ptr<const QuantizedMatrix> upload(const GptqMatrix& weights) const = 0;
 
   /// y = x · W. x is [rows][in], y is [rows][out], both row-major float; `weights` is one of this backend's uploads.

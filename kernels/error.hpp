@@ -11,6 +11,7 @@ enum class Errc : std::uint8_t {
   unaligned,         ///< a dimension is no multiple of what one packed word holds
   bad_group,         ///< g_idx names a group that does not exist or gives a group too many rows
   scale_not_finite,  ///< a scale is NaN or infinite
+  bad_bits,          ///< codes of a width this layout is not read at
 };
 
 /// A fixed short word per value, for metrics and messages alike.

@@ -41,18 +41,19 @@ Refusal check_shapes(const GptqTensors& t, std::size_t group_size) {
   if (auto bad = check_data(t.name, "qweight", t.qweight)) return bad;
   if (auto bad = check_data(t.name, "qzeros", t.qzeros)) return bad;
   if (auto bad = check_data(t.name, "scales", t.scales)) return bad;
-  const std::size_t in = t.qweight.rows * kCodesPerWord;
+  const std::size_t per_word = codes_per_word(t.bits);
+  const std::size_t in = t.qweight.rows * per_word;
   const std::size_t out = t.qweight.cols;
   if (in == 0 || out == 0) {
     return refuse(Errc::bad_shape, "{}.qweight: shape [{}, {}] is empty", t.name, t.qweight.rows, out);
   }
-  if (out % kCodesPerWord != 0) {
-    return refuse(Errc::unaligned, "{}.qweight: shape [{}, {}] has {} columns, which is no multiple of 8", t.name,
-                  t.qweight.rows, out, out);
+  if (out % per_word != 0) {
+    return refuse(Errc::unaligned, "{}.qweight: shape [{}, {}] has {} columns, which is no multiple of {}", t.name,
+                  t.qweight.rows, out, out, per_word);
   }
   const std::size_t groups = (in - 1) / group_size + 1;
   if (auto bad = check_shape(t.name, "scales", t.scales, groups, out)) return bad;
-  if (auto bad = check_shape(t.name, "qzeros", t.qzeros, groups, out / kCodesPerWord)) return bad;
+  if (auto bad = check_shape(t.name, "qzeros", t.qzeros, groups, out / per_word)) return bad;
   if (!t.g_idx.empty() && t.g_idx.size() != in) {
     return refuse(Errc::bad_shape, "{}.g_idx: shape [{}] should be [{}]", t.name, t.g_idx.size(), in);
   }
@@ -94,12 +95,17 @@ const char* label(Errc code) noexcept {
       return "bad_group";
     case Errc::scale_not_finite:
       return "scale_not_finite";
+    case Errc::bad_bits:
+      return "bad_bits";
   }
   return "unknown";
 }
 
 Result<GptqMatrix, FormatError> make_gptq_matrix(const GptqTensors& tensors, std::size_t group_size) {
-  const std::size_t in = tensors.qweight.rows * kCodesPerWord;
+  if (tensors.bits != 4 && tensors.bits != 8) {
+    return refuse(Errc::bad_bits, "{}: codes of {} bits; 4 and 8 can be read", tensors.name, tensors.bits);
+  }
+  const std::size_t in = tensors.qweight.rows * codes_per_word(tensors.bits);
   const std::size_t size = group_size == 0 ? std::max<std::size_t>(in, 1) : group_size;
   if (auto bad = check_shapes(tensors, size)) return *bad;
   if (auto bad = check_groups(tensors, size)) return *bad;

@@ -7,6 +7,7 @@
 namespace kernels {
 
 PanelMatrix::PanelMatrix(const GptqMatrix& weights) : in_(weights.in()), out_(weights.out()) {
+  assert(weights.bits() == 4);  // panels hold nibbles
   order_rows(weights);
   words_.resize(panels() * word_rows() * kPanelColumns);
   scales_.resize(panels() * groups() * kPanelColumns);

@@ -68,6 +68,25 @@ TEST(GptqFormat, StoredFifteenIsZeroPointZeroInVersionOne) {
   for (std::size_t n = 0; n < 8; ++n) EXPECT_EQ(matrix->zero(0, n), expected[n]) << n;
 }
 
+TEST(GptqFormat, EightBitsPackFourCodesToAWord) {
+  GptqPlain plain{
+      .in = 8, .out = 4, .codes = {}, .zeros = {0, 1, 128, 255}, .scales = {1, 0.5F, 2, 0.25F}, .g_idx = {}};
+  plain.bits = 8;
+  for (std::size_t i = 0; i < 32; ++i) plain.codes.push_back(static_cast<std::uint8_t>(i * 37));
+  for (const auto& [version, zeros] : {std::pair{GptqVersion::v1, 0xFE7F00FFU}, {GptqVersion::v2, 0xFF800100U}}) {
+    const GptqPacked packed = pack_gptq(plain, version, "l");
+    EXPECT_EQ(packed.qzeros, std::vector{zeros});
+    EXPECT_EQ(packed.qweight.at(0), 0xBC289400U);  // rows 0..3 of column 0: codes 0, 148, 40, 188
+    const auto matrix = make_gptq_matrix(packed.tensors(), 0);
+    ASSERT_TRUE(matrix.has_value()) << matrix.error().message;
+    EXPECT_EQ(matrix->in(), 8U);
+    EXPECT_EQ(matrix->bits(), 8U);
+    for (std::size_t i = 0; i < 32; ++i) EXPECT_EQ(matrix->code(i / 4, i % 4), plain.codes[i]) << i;
+    for (std::size_t n = 0; n < 4; ++n) EXPECT_EQ(matrix->zero(0, n), plain.zeros[n]) << n;
+    EXPECT_EQ(matrix->weight(7, 3), 0.25F * (static_cast<float>(plain.codes[31]) - 255));
+  }
+}
+
 /// A layer of 24 x 16 in groups of 8 with one thing wrong.
 struct Sad {
   const char* what;
@@ -126,6 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
               layer.qzeros = {layer.qweight.data, 3, 16};
             },
             Errc::bad_shape, "layer.q_proj.qzeros: shape [3, 16] should be [3, 2]"},
+        Sad{"three_bits", [](auto& layer) { layer.bits = 3; }, Errc::bad_bits, "layer.q_proj: codes of 3 bits"},
         Sad{"g_idx_length", [](auto& layer) { layer.g_idx = layer.g_idx.first(8); }, Errc::bad_shape,
             "layer.q_proj.g_idx: shape [8] should be [24]"},
         Sad{"g_idx_range", [](auto& layer) { layer.g_idx = kOutOfRange; }, Errc::bad_group,
