@@ -19,6 +19,7 @@ target_link_libraries(plumbline_asio PUBLIC Boost::headers Threads::Threads)
 
 if(PLUMBLINE_TESTS)
   find_package(GTest REQUIRED)
+  find_package(rapidcheck REQUIRED)
   include(GoogleTest)
 endif()
 if(PLUMBLINE_BENCH)
