@@ -2,7 +2,8 @@
 """Writes data/<family>/golden.jsonl: strings with the ids, texts and spans Hugging Face's `tokenizers` gives for them.
 
 One object a line: text; ids (with the post-processor's tokens) and ids_plain (without); decoded and decoded_keep (special tokens
-left out and kept) of ids; spans, the bytes of the text each of ids stands for, whole characters and not trimmed of white space.
+left out and kept) of ids; spans, the bytes of the text each of ids stands for, whole characters and not trimmed of white space, or null
+where NFC changes the text: there theirs leave out the marks that were composed.
 
 usage: make_goldens.py      with `pip install tokenizers==0.23.3`
 """
@@ -46,10 +47,11 @@ def loaded(family):
 
 def golden(tokenizer, text):
     encoding = tokenizer.encode(text)
+    changed = tokenizer.normalizer is not None and tokenizer.normalizer.normalize_str(text) != text
     starts = [0, *itertools.accumulate(len(c.encode()) for c in text)]
     return {"text": text, "ids": encoding.ids, "ids_plain": tokenizer.encode(text, add_special_tokens=False).ids,
             "decoded": tokenizer.decode(encoding.ids), "decoded_keep": tokenizer.decode(encoding.ids, skip_special_tokens=False),
-            "spans": [[starts[a], starts[b]] for a, b in encoding.offsets]}
+            "spans": None if changed else [[starts[a], starts[b]] for a, b in encoding.offsets]}
 
 
 if __name__ == "__main__":
