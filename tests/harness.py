@@ -31,6 +31,20 @@ def need(program, package):
     return path
 
 
+def venv_python(folder, module, requirement):
+    """Python of the virtual environment in `folder` that has `module`; made if need be, skips where PyPI cannot be reached."""
+    python = pathlib.Path(folder) / "bin" / "python"
+    if python.exists() and subprocess.run([python, "-c", f"import {module}"], capture_output=True).returncode == 0:
+        return python
+    made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
+    if made.returncode != 0:
+        skip(f"no virtual environment (Debian package python3-venv): {made.stderr.strip()[-200:]}")
+    got = subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], capture_output=True, text=True)
+    if got.returncode != 0:
+        skip(f"PyPI's {requirement} could not be installed: {got.stderr.strip()[-200:]}")
+    return python
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -69,20 +69,6 @@ print(json.dumps({tag: {"count": h.get_total_count(), **{str(p): [h.get_value_at
 """
 
 
-def venv_python(folder):
-    """Python of a virtual environment that has `hdrhistogram`; skips where PyPI cannot be reached."""
-    python = pathlib.Path(folder) / "bin" / "python"
-    if subprocess.run([python, "-c", "import hdrh"], capture_output=True).returncode == 0 if python.exists() else False:
-        return python
-    made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
-    if made.returncode != 0:
-        harness.skip(f"no virtual environment (Debian package python3-venv): {made.stderr.strip()[-200:]}")
-    got = subprocess.run([python, "-m", "pip", "install", "--quiet", "hdrhistogram==0.10.8"], capture_output=True, text=True)
-    if got.returncode != 0:
-        harness.skip(f"PyPI's hdrhistogram could not be installed: {got.stderr.strip()[-200:]}")
-    return python
-
-
 def check_python(python):
     def check(summary, log):
         tags = json.dumps([tag_of(m) for m in METRICS])
@@ -106,4 +92,4 @@ if __name__ == "__main__":
             harness.skip(f"{JAR} is not there (Debian package libhdrhistogram-java)")
         make_run(check_java)
     else:
-        make_run(check_python(venv_python(sys.argv[2])))
+        make_run(check_python(harness.venv_python(sys.argv[2], "hdrh", "hdrhistogram==0.10.8")))
