@@ -2,8 +2,8 @@
 """Writes data/<family>/golden.jsonl: strings with the ids, texts and spans Hugging Face's `tokenizers` gives for them.
 
 One object a line: text; ids (with the post-processor's tokens) and ids_plain (without); decoded and decoded_keep (special tokens
-left out and kept) of ids; spans, the bytes of the text each of ids stands for, whole characters and not trimmed of white space, or null
-where NFC changes the text: there theirs leave out the marks that were composed.
+left out and kept) of ids; spans, the offsets of each of ids in bytes of the text: always whole characters, without the marks that NFC composed, and trimmed of
+white space where the post-processor says so.
 
 usage: make_goldens.py      with `pip install tokenizers==0.23.3`
 """
@@ -36,27 +36,17 @@ def chosen_strings():
     return list(dict.fromkeys([*PLAIN, *everyday, *generated]))[:COUNT]
 
 
-def loaded(family):
-    """The family's tokenizer, its offsets not trimmed: which white space a token swallowed shows."""
-    document = json.loads((DATA / family / "tokenizer.json").read_text())
-    for step in document["post_processor"].get("processors", [document["post_processor"]]):
-        if step["type"] == "ByteLevel":
-            step["trim_offsets"] = False
-    return Tokenizer.from_str(json.dumps(document))
-
-
 def golden(tokenizer, text):
     encoding = tokenizer.encode(text)
-    changed = tokenizer.normalizer is not None and tokenizer.normalizer.normalize_str(text) != text
     starts = [0, *itertools.accumulate(len(c.encode()) for c in text)]
     return {"text": text, "ids": encoding.ids, "ids_plain": tokenizer.encode(text, add_special_tokens=False).ids,
             "decoded": tokenizer.decode(encoding.ids), "decoded_keep": tokenizer.decode(encoding.ids, skip_special_tokens=False),
-            "spans": None if changed else [[starts[a], starts[b]] for a, b in encoding.offsets]}
+            "spans": [[starts[a], starts[b]] for a, b in encoding.offsets]}
 
 
 if __name__ == "__main__":
     for family in FAMILIES:
-        tokenizer = loaded(family)
+        tokenizer = Tokenizer.from_file(str(DATA / family / "tokenizer.json"))
         lines = [json.dumps(golden(tokenizer, text), separators=(",", ":")) for text in chosen_strings()]
         (DATA / family / "golden.jsonl").write_text("\n".join(lines) + "\n")
         print(f"{family}: {len(lines)} strings, {sum(map(len, lines)) / 1000:.0f} kB")
