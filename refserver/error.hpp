@@ -19,7 +19,10 @@ enum class ErrorType : std::uint8_t {
   batch_size_exceeded,   ///< 422
   model_not_found,       ///< 404: gateway only
   unknown_scenario,      ///< 422: gateway only
+  no_instances,          ///< 422: vertex without instances
+  vertex_failed,         ///< 500: what vertex says whatever failed
   overloaded,            ///< 429: no permit free
+  generation,            ///< 424: the engine gave up on the request
   incomplete,            ///< 500: the engine stopped before the last token
 };
 
@@ -48,8 +51,14 @@ constexpr std::string_view label(ErrorType type) {
       return "model_not_found";
     case ErrorType::unknown_scenario:
       return "unknown_scenario";
+    case ErrorType::no_instances:
+      return "Input validation error";
+    case ErrorType::vertex_failed:
+      return "Incomplete generation";
     case ErrorType::overloaded:
       return "overloaded";
+    case ErrorType::generation:
+      return "generation";
     case ErrorType::incomplete:
       return "incomplete_generation";
   }

@@ -14,10 +14,11 @@ namespace refserver {
 /// Remembers which of an object's known fields were seen. Fields are small numbers of the caller's choice.
 class SeenFields {
  public:
-  /// False, with the error set in the reader, if the field was seen before. Call it before reading the value.
-  bool first_time(JsonReader& json, std::size_t field) {
+  /// False, with the error set in the reader, if the field was seen before. Call it before reading the value. `name` is
+  /// what the error calls it; empty means as the client wrote it.
+  bool first_time(JsonReader& json, std::size_t field, std::string_view name = {}) {
     if (seen_.test(field)) {
-      json.fail_duplicate();
+      json.fail_duplicate(name.empty() ? json.key() : name);
       return false;
     }
     seen_.set(field);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <tuple>
 
 #include "refserver/api/json_writer.hpp"
 
@@ -13,6 +14,8 @@ namespace refserver {
 namespace {
 
 constexpr std::size_t kMaxDepth = 127;
+constexpr std::string_view kMalformed = "Failed to parse the request body as JSON";
+constexpr std::string_view kMisshapen = "Failed to deserialize the JSON body into the target type";
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -35,9 +38,9 @@ char JsonReader::peek() {
   return at_end() ? '\0' : text_[at_];
 }
 
-void JsonReader::fail_duplicate() {
+void JsonReader::fail_duplicate(std::string_view name) {
   if (!levels_.empty()) levels_.back().in_member = false;
-  fail_shape("duplicate field `" + key_ + "`");
+  fail_shape(fmt::format("duplicate field `{}`", name));
 }
 
 bool JsonReader::enter(bool is_object) {
@@ -56,6 +59,17 @@ bool JsonReader::begin_object(std::string_view expected) {
   if (peek() == '{') return enter(true);
   fail_type(expected);
   return false;
+}
+
+bool JsonReader::begin_struct(std::string_view name, std::span<const std::string_view> fields, std::size_t required) {
+  if (failed_) return false;
+  if (peek() != '[') return begin_object(fmt::format("struct {}", name));
+  if (!enter(false)) return false;
+  Level& level = levels_.back();
+  level.name = name;
+  level.fields = fields;
+  level.required = required;
+  return true;
 }
 
 bool JsonReader::begin_array() {
@@ -86,7 +100,28 @@ bool JsonReader::next_member(char close, std::string_view eof, std::string_view 
   return true;
 }
 
+bool JsonReader::next_positional() {
+  const Level& before = levels_.back();
+  const std::size_t given = before.has_members ? before.index + 1 : 0;
+  const auto [name, fields, required] = std::tuple(before.name, before.fields, before.required);
+  if (given < fields.size()) {
+    if (next_element()) {
+      key_ = fields[given];
+      return true;
+    }
+    if (!failed_ && given < required) {
+      fail_after(fmt::format("invalid length {}, expected struct {} with {} element{}", given, name, fields.size(),
+                             fields.size() == 1 ? "" : "s"));
+    }
+    return false;
+  }
+  if (next_element()) fail_syntax_here("trailing characters");
+  return false;
+}
+
 bool JsonReader::next_key() {
+  if (failed_) return false;
+  if (!levels_.back().fields.empty()) return next_positional();
   if (!next_member('}', "EOF while parsing an object", "expected `,` or `}`")) return false;
   if (text_[at_] != '"') return fail_syntax_next("key must be a string"), false;
   if (!read_raw_string(key_)) return false;
@@ -223,6 +258,13 @@ void JsonReader::skip_value() {
   }
 }
 
+std::string_view JsonReader::read_raw() {
+  peek();
+  const std::size_t start = at_;
+  skip_value();
+  return failed_ ? std::string_view() : text_.substr(start, at_ - start);
+}
+
 void JsonReader::fail_type(std::string_view expected) {
   const auto invalid = [&](std::string_view found) {
     if (!failed_) fail_shape(fmt::format("invalid type: {}, expected {}", found, expected));
@@ -276,6 +318,19 @@ void JsonReader::fail_shape(std::string_view reason) {
   fail(ErrorType::body_shape, reason, at_);
 }
 
+void JsonReader::fail_after(std::string_view reason) {
+  if (failed_) return;
+  skip_space();
+  if (!levels_.empty() && !at_end() && text_[at_] == (levels_.back().is_object ? '}' : ']')) ++at_;
+  fail_shape(reason);
+}
+
+void JsonReader::fail_unplaced(std::string_view reason) {
+  if (failed_) return;
+  failed_ = true;
+  error_ = {ErrorType::body_shape, fmt::format("{}: {}", kMisshapen, reason)};
+}
+
 std::string JsonReader::path() const {
   std::string out;
   for (const Level& level : levels_) {
@@ -296,9 +351,7 @@ void JsonReader::fail(ErrorType type, std::string_view reason, std::size_t posit
   const std::size_t newline = read.rfind('\n');
   const std::size_t line_start = newline == std::string_view::npos ? 0 : newline + 1;
   const auto line = 1 + std::count(read.begin(), read.end(), '\n');
-  const std::string_view intro = type == ErrorType::body_malformed
-                                     ? "Failed to parse the request body as JSON"
-                                     : "Failed to deserialize the JSON body into the target type";
+  const std::string_view intro = type == ErrorType::body_malformed ? kMalformed : kMisshapen;
   error_ = {type, fmt::format("{}: {}{} at line {} column {}", intro, path(), reason, line, position - line_start)};
 }
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ class JsonReader {
 
   /// Starts an object; `expected` names the type in the error, such as "struct GenerateRequest".
   bool begin_object(std::string_view expected);
+  /// Starts an object that may also come as an array of its members in the order of `fields`: then next_key gives each
+  /// name in turn. `required` is how many of the first fields such an array must hold.
+  bool begin_struct(std::string_view name, std::span<const std::string_view> fields, std::size_t required);
   /// Moves to the next member and leaves its name in `key()`; false at the end of the object or on an error.
   bool next_key();
   std::string_view key() const { return key_; }
@@ -46,11 +50,17 @@ class JsonReader {
   char peek();
   /// Consumes any value, checking its syntax.
   void skip_value();
+  /// The same; gives the value's own text.
+  std::string_view read_raw();
 
   /// Reports a well-formed value of the wrong shape (422) at the current position.
   void fail_shape(std::string_view reason);
+  /// The same for errors the reference only places after it looked for the end of the enclosing object or array.
+  void fail_after(std::string_view reason);
+  /// The same for errors the reference gives no place at all.
+  void fail_unplaced(std::string_view reason);
   /// The same, for a member named twice or left out.
-  void fail_duplicate();
+  void fail_duplicate(std::string_view name);
   void fail_missing(std::string_view name) { fail_shape("missing field `" + std::string(name) + "`"); }
 
  private:
@@ -60,6 +70,9 @@ class JsonReader {
     bool in_member = false;  ///< a member is being read: its name or index is part of the path
     std::size_t index = 0;
     std::string key;
+    std::string_view name;                       ///< of a struct that came as an array
+    std::span<const std::string_view> fields{};  ///< its members; empty otherwise
+    std::size_t required = 0;
   };
   struct Number {
     enum class Kind : std::uint8_t { positive, negative, floating } kind = Kind::positive;
@@ -72,6 +85,7 @@ class JsonReader {
   void skip_space();
   bool enter(bool is_object);
   bool next_member(char close, std::string_view eof, std::string_view expected_comma);
+  bool next_positional();
   bool read_ident(std::string_view rest);
   bool read_raw_string(std::string& out);
   bool read_escape(std::string& out);

@@ -1,4 +1,4 @@
-// TGI's own bodies (/, /generate, /generate_stream) and the gateway's, which share their parameters.
+// TGI's own bodies (/, /generate, /generate_stream, /tokenize) and the gateway's, which share their parameters.
 #include <array>
 
 #include "refserver/api/field_reader.hpp"
@@ -27,9 +27,13 @@ enum Field : std::uint8_t {
   kTopNTokens,
   kGrammar,
   kAdapterId,
-  kFieldCount
+  kFieldCount,  ///< of TGI's own
+  kIgnoreEos = kFieldCount,
+  kMinTokens,
+  kUnknown
 };
 
+/// In the order TGI declares them, which is the order of a body that comes as an array.
 constexpr std::array<std::string_view, kFieldCount> kFieldNames = {"best_of",
                                                                    "temperature",
                                                                    "repetition_penalty",
@@ -50,27 +54,16 @@ constexpr std::array<std::string_view, kFieldCount> kFieldNames = {"best_of",
                                                                    "grammar",
                                                                    "adapter_id"};
 
-std::size_t field_of(std::string_view name, bool is_gateway) {
-  if (is_gateway && name == "max_tokens") return kMaxNewTokens;
+std::size_t field_of(std::string_view name, Route route, Dialect dialect) {
+  if (route == Route::gateway && name == "max_tokens") return kMaxNewTokens;
   for (std::size_t i = 0; i < kFieldNames.size(); ++i) {
     if (kFieldNames[i] == name) return i;
   }
-  return kFieldCount;
-}
-
-/// A grammar is only noticed: its `type` and `value` must be there, as TGI insists.
-bool read_grammar(JsonReader& json) {
-  if (json.try_null() || json.failed()) return false;
-  bool has_type = false;
-  bool has_value = false;
-  for (bool open = json.begin_object("internally tagged enum GrammarType"); open && json.next_key();) {
-    has_type = has_type || json.key() == "type";
-    has_value = has_value || json.key() == "value";
-    json.skip_value();
+  if (dialect == Dialect::extended) {
+    if (name == "ignore_eos") return kIgnoreEos;
+    if (name == "min_tokens" || name == "min_new_tokens") return kMinTokens;
   }
-  if (!json.failed() && !has_type) json.fail_missing("type");
-  if (!json.failed() && !has_value) json.fail_missing("value");
-  return true;
+  return kUnknown;
 }
 
 void read_parameter(JsonReader& json, std::size_t field, GenerateParameters& p) {
@@ -132,32 +125,27 @@ void read_parameter(JsonReader& json, std::size_t field, GenerateParameters& p) 
     case kAdapterId:
       read_optional(json, [](JsonReader& j) { return j.read_string(); });
       return;
+    case kIgnoreEos:
+      p.ignore_eos = json.read_bool();
+      return;
+    case kMinTokens:
+      p.min_tokens = read_optional_u32(json);
+      return;
     default:
       json.skip_value();
       return;
   }
 }
 
-void read_parameters(JsonReader& json, bool is_gateway, GenerateParameters& parameters) {
-  SeenFields seen;
-  for (bool open = json.begin_object("struct GenerateParameters"); open && json.next_key();) {
-    const std::size_t field = field_of(json.key(), is_gateway);
-    if (field < kFieldCount && !seen.first_time(json, field)) return;
-    read_parameter(json, field, parameters);
-  }
-}
-
 enum BodyField : std::uint8_t { kInputs, kParameters, kStream, kScenario };
 
 /// Members all of these bodies know; false if this one is not among them and nothing was read.
-bool read_common_member(JsonReader& json, SeenFields& seen, GenerateRequest& request) {
+bool read_common_member(JsonReader& json, SeenFields& seen, Dialect dialect, GenerateRequest& request) {
   if (json.key() == "inputs") {
     if (seen.first_time(json, kInputs)) request.inputs = json.read_string();
   } else if (json.key() == "parameters") {
     request.parameters.do_sample = false;
-    if (seen.first_time(json, kParameters)) {
-      read_parameters(json, request.route == Route::gateway, request.parameters);
-    }
+    if (seen.first_time(json, kParameters)) read_parameters(json, request.route, dialect, request.parameters);
   } else if (json.key() == "stream" && (request.route == Route::compat || request.route == Route::gateway)) {
     if (seen.first_time(json, kStream)) request.stream = json.read_bool();
   } else {
@@ -166,17 +154,66 @@ bool read_common_member(JsonReader& json, SeenFields& seen, GenerateRequest& req
   return true;
 }
 
+void read_json_schema(JsonReader& json) {
+  bool has_schema = false;
+  for (bool open = json.begin_object("struct JsonSchemaConfig"); open && json.next_key();) {
+    has_schema = has_schema || json.key() == "schema";
+    json.skip_value();
+  }
+  if (!json.failed() && !has_schema) json.fail_missing("schema");
+}
+
 }  // namespace
 
-void read_native_body(JsonReader& json, GenerateRequest& request) {
+bool read_grammar(JsonReader& json) {
+  if (json.try_null() || json.failed()) return false;
+  std::string type;
+  bool has_value = false;
+  for (bool open = json.begin_object("adjacently tagged enum GrammarType"); open && json.next_key();) {
+    if (json.key() == "type") {
+      type = json.read_string();
+      if (!json.failed() && type != "json" && type != "json_object" && type != "regex" && type != "json_schema") {
+        json.fail_shape("unknown variant `" + type +
+                        "`, expected one of `json`, `json_object`, `regex`, `json_schema`");
+      }
+    } else if (json.key() == "value") {
+      has_value = true;
+      if (type == "regex") {
+        json.read_string();
+      } else if (type == "json_schema") {
+        read_json_schema(json);
+      } else {
+        json.skip_value();
+      }
+    } else {
+      json.skip_value();
+    }
+  }
+  if (!json.failed() && type.empty()) json.fail_missing("type");
+  if (!json.failed() && !has_value) json.fail_missing("value");
+  return true;
+}
+
+void read_parameters(JsonReader& json, Route route, Dialect dialect, GenerateParameters& parameters) {
+  SeenFields seen;
+  for (bool open = json.begin_struct("GenerateParameters", kFieldNames, 0); open && json.next_key();) {
+    const std::size_t field = field_of(json.key(), route, dialect);
+    if (field != kUnknown && !seen.first_time(json, field)) return;
+    read_parameter(json, field, parameters);
+  }
+}
+
+void read_native_body(JsonReader& json, Dialect dialect, GenerateRequest& request) {
+  static constexpr std::array<std::string_view, 3> kFields = {"inputs", "parameters", "stream"};
   const bool is_compat = request.route == Route::compat;
   request.stream = request.route == Route::generate_stream;
   request.parameters.do_sample = true;  // TGI's default when `parameters` is left out altogether
   SeenFields seen;
-  for (bool open = json.begin_object(is_compat ? "struct CompatGenerateRequest" : "struct GenerateRequest");
+  const std::span<const std::string_view> fields(kFields.data(), is_compat ? 3 : 2);
+  for (bool open = json.begin_struct(is_compat ? "CompatGenerateRequest" : "GenerateRequest", fields, 1);
        open && json.next_key();) {
-    if (read_common_member(json, seen, request)) continue;
-    if (json.key() == "model_id" || json.key() == "model") {
+    if (read_common_member(json, seen, dialect, request)) continue;
+    if (dialect == Dialect::extended && (json.key() == "model_id" || json.key() == "model")) {
       read_model_choice(json, request.model);
     } else {
       json.skip_value();
@@ -190,7 +227,7 @@ void read_gateway_body(JsonReader& json, GenerateRequest& request) {
   request.parameters.do_sample = true;
   SeenFields seen;
   for (bool open = json.begin_object("struct GatewayRequest"); open && json.next_key();) {
-    if (read_common_member(json, seen, request)) continue;
+    if (read_common_member(json, seen, Dialect::extended, request)) continue;
     if (json.key() == "model_id") {
       if (seen.first_time(json, kModelId)) request.model = json.read_string();
     } else if (json.key() == "scenario") {
@@ -202,30 +239,6 @@ void read_gateway_body(JsonReader& json, GenerateRequest& request) {
   }
   if (!json.failed() && !seen.has(kModelId)) json.fail_missing("model_id");
   if (!json.failed() && !seen.has(kInputs)) json.fail_missing("inputs");
-}
-
-Result<GenerateRequest, Error> read_request(Route route, std::string_view body) {
-  GenerateRequest request;
-  request.route = route;
-  JsonReader json(body);
-  switch (route) {
-    case Route::compat:
-    case Route::generate:
-    case Route::generate_stream:
-      read_native_body(json, request);
-      break;
-    case Route::chat:
-      read_chat_body(json, request);
-      break;
-    case Route::completions:
-      read_completion_body(json, request);
-      break;
-    case Route::gateway:
-      read_gateway_body(json, request);
-      break;
-  }
-  if (json.failed()) return json.error();
-  return request;
 }
 
 }  // namespace refserver

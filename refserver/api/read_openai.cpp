@@ -22,7 +22,11 @@ enum Field : std::uint8_t {
   kTopLogprobs,
   kTools,
   kToolChoice,
+  kToolPrompt,
   kResponseFormat,
+  kCount,
+  kIgnoreEos,
+  kMinTokens,
   kLogitBias,
   kMessages,
   kPrompt,
@@ -30,7 +34,9 @@ enum Field : std::uint8_t {
   kUnknown
 };
 
-Field common_field(std::string_view name) {
+Field common_field(std::string_view name, Dialect dialect) {
+  if (dialect == Dialect::extended && name == "ignore_eos") return kIgnoreEos;
+  if (dialect == Dialect::extended && name == "min_tokens") return kMinTokens;
   if (name == "model") return kModel;
   if (name == "max_tokens") return kMaxTokens;
   if (name == "temperature") return kTemperature;
@@ -42,7 +48,7 @@ Field common_field(std::string_view name) {
   return kUnknown;
 }
 
-Field chat_field(std::string_view name) {
+Field chat_field(std::string_view name, Dialect dialect) {
   if (name == "messages") return kMessages;
   if (name == "max_completion_tokens") return kMaxTokens;
   if (name == "presence_penalty") return kPresencePenalty;
@@ -51,120 +57,45 @@ Field chat_field(std::string_view name) {
   if (name == "top_logprobs") return kTopLogprobs;
   if (name == "tools") return kTools;
   if (name == "tool_choice") return kToolChoice;
+  if (name == "tool_prompt") return kToolPrompt;
+  if (name == "n") return kCount;
   if (name == "response_format") return kResponseFormat;
   if (name == "logit_bias") return kLogitBias;
-  return common_field(name);
+  return common_field(name, dialect);
 }
 
-Field completion_field(std::string_view name) {
+Field completion_field(std::string_view name, Dialect dialect) {
   if (name == "prompt") return kPrompt;
   if (name == "repetition_penalty") return kRepetitionPenalty;
   if (name == "suffix") return kSuffix;
-  return common_field(name);
-}
-
-/// Content given as a list of chunks: texts are joined, anything else is noted.
-std::string read_chunks(JsonReader& json, GenerateRequest& request) {
-  std::string content;
-  for (bool open = json.begin_array(); open && json.next_element();) {
-    std::string type;
-    for (bool inside = json.begin_object("a message chunk"); inside && json.next_key();) {
-      if (json.key() == "type" && json.peek() == '"') {
-        type = json.read_string();
-      } else if (json.key() == "text" && json.peek() == '"') {
-        content += json.read_string();
-      } else {
-        json.skip_value();
-      }
-    }
-    if (type != "text") request.has_images = true;
-  }
-  return content;
-}
-
-void read_message(JsonReader& json, GenerateRequest& request) {
-  Message message;
-  bool has_role = false;
-  bool has_body = false;
-  for (bool open = json.begin_object("struct Message"); open && json.next_key();) {
-    const char next = json.peek();
-    if (json.key() == "role") {
-      message.role = json.read_string();
-      has_role = true;
-    } else if (json.key() == "content" && next == '"') {
-      message.content = json.read_string();
-      has_body = true;
-    } else if (json.key() == "content" && next == '[') {
-      message.content = read_chunks(json, request);
-      has_body = true;
-    } else {
-      has_body = has_body || (json.key() == "tool_calls" && next == '[');
-      json.skip_value();
-    }
-  }
-  if (json.failed()) return;
-  if (!has_role) return json.fail_missing("role");
-  if (!has_body) return json.fail_shape("data did not match any variant of untagged enum MessageBody");
-  request.messages.push_back(std::move(message));
-}
-
-void read_messages(JsonReader& json, GenerateRequest& request) {
-  for (bool open = json.begin_array(); open && json.next_element();) read_message(json, request);
+  return common_field(name, dialect);
 }
 
 void read_stream_options(JsonReader& json, GenerateRequest& request) {
-  bool seen = false;
-  for (bool open = json.begin_object("struct StreamOptions"); open && json.next_key();) {
+  static constexpr std::string_view kFields[] = {"include_usage"};
+  for (bool open = json.begin_struct("StreamOptions", kFields, 0); open && json.next_key();) {
     if (json.key() == "include_usage") {
       request.include_usage = json.read_bool();
-      seen = true;
     } else {
       json.skip_value();
     }
   }
-  if (!json.failed() && !seen) json.fail_missing("include_usage");
 }
 
-/// True if the list holds at least one tool, each an object with a function that has parameters.
-bool read_tools(JsonReader& json) {
-  if (json.try_null() || json.failed()) return false;
-  bool any = false;
-  for (bool open = json.begin_array(); open && json.next_element();) {
-    json.skip_value();
-    any = true;
-  }
-  return any;
-}
-
-void read_response_format(JsonReader& json, GenerateRequest& request) {
-  if (json.try_null() || json.failed()) return;
-  bool has_value = false;
-  for (bool open = json.begin_object("internally tagged enum GrammarType"); open && json.next_key();) {
-    if (json.key() == "type") {
-      const std::string type = json.read_string();
-      if (!json.failed() && type != "json" && type != "json_object" && type != "regex" && type != "json_schema") {
-        return json.fail_shape("unknown variant `" + type +
-                               "`, expected one of `json`, `json_object`, `regex`, `json_schema`");
-      }
-    } else {
-      has_value = has_value || json.key() == "value";
-      json.skip_value();
-    }
-  }
-  if (!json.failed() && !has_value) json.fail_missing("value");
-  request.parameters.has_grammar = true;
-}
-
+/// One prompt, or a list of them that is not empty.
 void read_prompt(JsonReader& json, GenerateRequest& request) {
-  if (json.peek() != '[') {
-    request.inputs = json.read_string();
-    return;
-  }
-  std::vector<std::string> prompts = read_strings(json);
-  request.prompts = prompts.size();
+  const std::string_view raw = json.read_raw();
   if (json.failed()) return;
-  if (prompts.empty()) return json.fail_shape("Empty array detected. Do not use an empty array for the prompt.");
-  request.inputs = std::move(prompts.front());
+  JsonReader prompt(raw);
+  if (prompt.peek() == '[') {
+    request.prompts = read_strings(prompt);
+    if (!prompt.failed() && request.prompts.empty()) {
+      return json.fail_after("Empty array detected. Do not use an empty array for the prompt.");
+    }
+  } else {
+    request.prompts.push_back(prompt.read_string());
+  }
+  if (prompt.failed()) json.fail_after("data did not match any variant of untagged enum PromptDeserializer");
 }
 
 void read_floats(JsonReader& json) {
@@ -216,10 +147,25 @@ void read_field(JsonReader& json, Field field, GenerateRequest& request) {
       p.top_n_tokens = read_optional_u32(json);
       return;
     case kTools:
-      request.has_tools = read_tools(json);
+      read_tools(json, request.tools);
+      return;
+    case kToolChoice:
+      read_tool_choice(json, request.tools);
+      return;
+    case kToolPrompt:
+      request.tools.prompt = read_optional(json, [](JsonReader& j) { return j.read_string(); }).value_or("");
       return;
     case kResponseFormat:
-      read_response_format(json, request);
+      p.has_grammar = read_grammar(json);
+      return;
+    case kCount:
+      read_optional_u32(json);
+      return;
+    case kIgnoreEos:
+      p.ignore_eos = read_optional_bool(json).value_or(false);
+      return;
+    case kMinTokens:
+      p.min_tokens = read_optional_u32(json);
       return;
     case kLogitBias:
       read_floats(json);
@@ -233,42 +179,51 @@ void read_field(JsonReader& json, Field field, GenerateRequest& request) {
     case kSuffix:
       request.has_suffix = read_optional(json, [](JsonReader& j) { return j.read_string(); }).has_value();
       return;
-    case kToolChoice:
     case kUnknown:
       json.skip_value();
       return;
   }
 }
 
-/// TGI samples on these routes unless the temperature is exactly 0, which means greedy.
+/// In the order TGI declares them, which is the order of a body that comes as an array.
+constexpr std::string_view kChatFields[] = {"model",         "messages",    "frequency_penalty",
+                                            "logit_bias",    "logprobs",    "top_logprobs",
+                                            "max_tokens",    "n",           "presence_penalty",
+                                            "stop",          "stream",      "seed",
+                                            "temperature",   "top_p",       "tools",
+                                            "tool_prompt",   "tool_choice", "response_format",
+                                            "stream_options"};
+constexpr std::string_view kCompletionFields[] = {
+    "model", "prompt", "max_tokens",         "temperature",       "top_p", "stream",
+    "seed",  "suffix", "repetition_penalty", "frequency_penalty", "stop"};
+constexpr std::size_t kRequiredChatFields = 12;  // an array must reach the last field without a default: seed
+constexpr std::size_t kRequiredCompletionFields = 7;
+
+}  // namespace
+
 void settle_sampling(GenerateParameters& parameters) {
   parameters.do_sample = parameters.temperature != 0.0F;
   if (!parameters.do_sample) parameters.temperature.reset();
 }
 
-}  // namespace
-
-void read_chat_body(JsonReader& json, GenerateRequest& request) {
+void read_chat_body(JsonReader& json, Dialect dialect, GenerateRequest& request) {
   SeenFields seen;
-  bool drops_tools = false;
-  for (bool open = json.begin_object("struct ChatRequest"); open && json.next_key();) {
-    const Field field = chat_field(json.key());
-    if (field != kUnknown && !seen.first_time(json, field)) return;
-    if (field == kToolChoice && json.peek() == '"') {
-      drops_tools = json.read_string() == "none";
-    } else {
-      read_field(json, field, request);
-    }
+  for (bool open = json.begin_struct("ChatRequest", kChatFields, kRequiredChatFields); open && json.next_key();) {
+    const Field field = chat_field(json.key(), dialect);
+    const std::string_view name = field == kMaxTokens ? "max_tokens" : "";
+    if (field != kUnknown && !seen.first_time(json, field, name)) return;
+    read_field(json, field, request);
   }
   if (!json.failed() && !seen.has(kMessages)) json.fail_missing("messages");
-  request.has_tools = request.has_tools && !drops_tools;
+  request.adds_special_tokens = false;
   settle_sampling(request.parameters);
 }
 
-void read_completion_body(JsonReader& json, GenerateRequest& request) {
+void read_completion_body(JsonReader& json, Dialect dialect, GenerateRequest& request) {
   SeenFields seen;
-  for (bool open = json.begin_object("struct CompletionRequest"); open && json.next_key();) {
-    const Field field = completion_field(json.key());
+  for (bool open = json.begin_struct("CompletionRequest", kCompletionFields, kRequiredCompletionFields);
+       open && json.next_key();) {
+    const Field field = completion_field(json.key(), dialect);
     if (field != kUnknown && !seen.first_time(json, field)) return;
     read_field(json, field, request);
   }

@@ -27,8 +27,11 @@ int http_status(ErrorType type) {
       return 413;
     case ErrorType::body_content_type:
       return 415;
+    case ErrorType::generation:
+      return 424;
     case ErrorType::overloaded:
       return 429;
+    case ErrorType::vertex_failed:
     case ErrorType::incomplete:
       return 500;
     case ErrorType::body_shape:
@@ -38,6 +41,7 @@ int http_status(ErrorType type) {
     case ErrorType::suffix_not_supported:
     case ErrorType::batch_size_exceeded:
     case ErrorType::unknown_scenario:
+    case ErrorType::no_instances:
       break;
   }
   return 422;
@@ -57,13 +61,15 @@ ErrorBody make_error_body(const Error& error) {
           fmt::format(R"({{"error":{},"error_type":{}}})", quoted(error.text), quoted(label(error.type)))};
 }
 
-std::string make_info(const ModelInfo& model, const RequestLimits& limits, std::uint32_t max_concurrent_requests) {
+std::string make_info(const ModelInfo& model, const RequestLimits& limits, const ServerFacts& facts) {
+  const bool is_strict = limits.dialect == Dialect::strict_tgi;
   return fmt::format(
       R"({{"model_id":{},"model_sha":null,"model_pipeline_tag":null,"max_concurrent_requests":{},"max_best_of":{},)"
-      R"("max_stop_sequences":{},"max_input_tokens":{},"max_total_tokens":{},"validation_workers":1,)"
-      R"("max_client_batch_size":{},"router":"plumbline-refserver","version":"{}","sha":null,"docker_label":null}})",
-      quoted(model.served_name), max_concurrent_requests, limits.max_best_of, limits.max_stop_sequences,
-      model.max_input_tokens, model.max_total_tokens, limits.max_client_batch_size, kVersion);
+      R"("max_stop_sequences":{},"max_input_tokens":{},"max_total_tokens":{},"validation_workers":{},)"
+      R"("max_client_batch_size":{},"router":"{}","version":"{}","sha":null,"docker_label":null}})",
+      quoted(model.served_name), facts.max_concurrent_requests, limits.max_best_of, limits.max_stop_sequences,
+      model.max_input_tokens, model.max_total_tokens, facts.validation_workers, limits.max_client_batch_size,
+      is_strict ? "text-generation-router" : "plumbline-refserver", version_of(limits.dialect));
 }
 
 std::string make_model_list(std::span<const ModelInfo> models) {

@@ -1,6 +1,7 @@
-// The answers that are not generated text: error bodies, /info and /v1/models.
+// The answers that are not generated text: error bodies, /info, /v1/models, tokens of a text, and what ours are called.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,10 +22,21 @@ struct ErrorBody {
 };
 ErrorBody make_error_body(const Error& error);
 
-/// /info of the first model (TGI 3.3.7).
-std::string make_info(const ModelInfo& model, const RequestLimits& limits, std::uint32_t max_concurrent_requests);
+/// What /info tells beside the model and the limits.
+struct ServerFacts {
+  std::uint32_t max_concurrent_requests = 128;
+  std::uint32_t validation_workers = 2;
+};
+/// /info of one model (TGI 3.3.7).
+std::string make_info(const ModelInfo& model, const RequestLimits& limits, const ServerFacts& facts);
 
 /// /v1/models: every model by its served name.
 std::string make_model_list(std::span<const ModelInfo> models);
+
+/// /api-doc/openapi.json: our routes and what they take, small enough to read.
+std::string make_openapi(Dialect dialect);
+
+/// /docs: a page that shows the same.
+std::string make_docs_page();
 
 }  // namespace refserver

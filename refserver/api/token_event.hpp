@@ -35,6 +35,7 @@ struct TokenEvent {
   std::uint64_t step = 0;              ///< of the scheduler that produced the token, counted from 1; 0: none did
   std::uint32_t cached_tokens = 0;     ///< prompt tokens found in the prefix cache
   std::uint32_t preemptions = 0;       ///< so far
+  std::string failure;                 ///< not empty: no token; the engine gave up on the request, and this says why
 };
 
 }  // namespace refserver

@@ -48,10 +48,13 @@ class ValidRequest {
 struct AnswerShape {
   Route route = Route::generate;
   bool is_stream = false;
+  Dialect dialect = Dialect::extended;
   bool has_details = false;
+  bool has_top_tokens = false;  ///< alternatives were asked for
   bool includes_usage = false;
   bool has_logprobs = false;
   std::string reported_model;  ///< the `model` member of OpenAI and gateway answers
+  std::uint32_t choice = 0;    ///< `index` in completions answers
   std::string full_text;       ///< put before `generated_text`; empty unless asked for
   std::optional<std::uint64_t> seed;
   std::uint32_t prompt_tokens = 0;
@@ -61,6 +64,9 @@ struct AnswerShape {
 struct ValidatedRequest {
   ValidRequest request;
   AnswerShape shape;
+  /// Tokens the client asked for altogether. More than `request.max_new_tokens` only where the answer is to go on in
+  /// further segments (strict dialect).
+  std::uint32_t total_new_tokens = 1;
 
  private:
   ValidatedRequest() = default;

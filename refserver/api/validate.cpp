@@ -5,23 +5,13 @@
 
 #include <algorithm>
 
-#include "refserver/chat/plain_chat.hpp"
-#include "refserver/chat/scenario.hpp"
 #include "tokenizer/text_units.hpp"
 
 namespace refserver {
 namespace {
 
-/// TGI reserves and checks at most this many new tokens; longer answers go on segment by segment.
-constexpr std::uint32_t kSegmentTokens = 1024;
-
 Error invalid(std::string_view text) {
   return {ErrorType::validation, fmt::format("Input validation error: {}", text)};
-}
-
-std::uint64_t count_characters(std::string_view utf8) {
-  return static_cast<std::uint64_t>(
-      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 bool is_outside_unit(std::optional<float> value) {
@@ -29,16 +19,6 @@ bool is_outside_unit(std::optional<float> value) {
 }
 bool is_not_positive(std::optional<float> value) {
   return value && !(*value > 0.0F);
-}
-
-Result<std::string, Error> render_prompt(GenerateRequest& request) {
-  if (request.route == Route::chat) return render_plain_chat(request.messages);
-  if (request.scenario.empty()) return std::move(request.inputs);
-  // An empty text stays empty, so that it is refused as such instead of hiding behind the scenario's words.
-  if (request.inputs.empty()) return std::string();
-  auto messages = make_scenario_messages(request.scenario, request.inputs);
-  if (!messages) return messages.error();
-  return render_plain_chat(*messages);
 }
 
 Sampling make_sampling(const GenerateParameters& p, std::uint64_t fallback_seed) {
@@ -56,40 +36,32 @@ Sampling make_sampling(const GenerateParameters& p, std::uint64_t fallback_seed)
 
 }  // namespace
 
-std::size_t Validator::choose_model(const GenerateRequest& request) const {
-  const std::size_t found = find_model(models_, request.model);
-  return found < models_.size() ? found : 0;
+std::uint64_t count_characters(std::string_view utf8) {
+  return static_cast<std::uint64_t>(
+      std::count_if(utf8.begin(), utf8.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
-std::optional<Error> Validator::refuse_early(const GenerateRequest& request) const {
-  if (request.route == Route::gateway && find_model(models_, request.model) == models_.size()) {
-    std::string names;
-    for (const ModelInfo& model : models_) names += (names.empty() ? "" : ", ") + model.name;
-    return Error{ErrorType::model_not_found,
-                 fmt::format("unknown model_id `{}`, expected one of: {}", request.model, names)};
+std::optional<Error> Validator::refuse_before_permit(const GenerateRequest& request) const {
+  const std::optional<std::uint64_t>& best_of = request.parameters.best_of;
+  if (request.stream && best_of.value_or(1) != 1) {
+    return invalid("`best_of` != 1 is not supported when streaming tokens");
   }
-  if (!request.scenario.empty()) {
-    const std::vector<std::string> names = scenario_names();
-    if (std::find(names.begin(), names.end(), request.scenario) == names.end()) {
-      return make_scenario_messages(request.scenario, "").error();
-    }
+  if (request.stream && request.parameters.decoder_input_details) {
+    return invalid("`decoder_input_details` == true is not supported when streaming tokens");
   }
-  if (request.has_suffix) {
-    return Error{ErrorType::suffix_not_supported,
-                 "Suffix is not supported and can be achieved by preprocessing the prompt."};
+  if (best_of.value_or(1) <= 1) return std::nullopt;
+  if (limits_.max_best_of == 1) return invalid("`best_of` != 1 is not allowed for this endpoint");
+  if (*best_of > limits_.max_best_of) {
+    return invalid(fmt::format("`best_of` must be > 0 and <= {}. Given: {}", limits_.max_best_of, *best_of));
   }
-  if (request.prompts > limits_.max_client_batch_size) {
-    return Error{
-        ErrorType::batch_size_exceeded,
-        fmt::format("Number of prompts exceeds the maximum allowed batch size of {}", limits_.max_client_batch_size)};
-  }
-  if (request.prompts > 1) return invalid("`prompt` with more than one entry is not supported by this server");
-  if (request.has_tools) return Error{ErrorType::tool_error, "Tool error: `tools` are not supported by this server"};
-  if (request.has_images) return invalid("`messages` with content other than text is not supported by this server");
   return std::nullopt;
 }
 
 std::optional<Error> Validator::check_parameters(const GenerateParameters& p) const {
+  const bool is_best_of = p.best_of.value_or(1) > 1;
+  if (is_best_of && !p.do_sample && !p.temperature && !p.top_k && !p.top_p && !p.typical_p) {
+    return invalid("you must use sampling when `best_of` is > 1");
+  }
   if (is_not_positive(p.temperature)) return invalid("`temperature` must be strictly positive");
   if (is_not_positive(p.repetition_penalty)) return invalid("`repetition_penalty` must be strictly positive");
   if (p.frequency_penalty && !(*p.frequency_penalty >= -2.0F && *p.frequency_penalty <= 2.0F)) {
@@ -103,6 +75,7 @@ std::optional<Error> Validator::check_parameters(const GenerateParameters& p) co
     return invalid(
         fmt::format("`stop` supports up to {} stop sequences. Given: {}", limits_.max_stop_sequences, p.stop.size()));
   }
+  if (is_best_of && p.seed) return invalid("`seed` must not be set when `best_of` > 1");
   if (p.top_n_tokens.value_or(0) > limits_.max_top_n_tokens) {
     return invalid(
         fmt::format("`top_n_tokens` must be >= 0 and <= {}. Given: {}", limits_.max_top_n_tokens, *p.top_n_tokens));
@@ -110,17 +83,35 @@ std::optional<Error> Validator::check_parameters(const GenerateParameters& p) co
   return std::nullopt;
 }
 
-std::optional<Error> Validator::check_prompt(const ModelInfo& model, const GenerateParameters& p,
-                                             ValidRequest& valid) const {
-  if (valid.prompt.empty()) return invalid("`inputs` cannot be empty");
+std::optional<Error> Validator::check_prompt(const GenerateRequest& request, ValidatedRequest& valid) const {
+  const ModelInfo& model = models_[request.model_index];
+  const GenerateParameters& p = request.parameters;
+  if (request.inputs.empty()) return invalid("`inputs` cannot be empty");
   if (p.truncate && (*p.truncate == 0 || *p.truncate > model.max_input_tokens)) {
     return invalid(fmt::format("`truncate` must be strictly positive and less than {}. Given: {}",
                                model.max_input_tokens, *p.truncate));
   }
-  if (p.truncate) valid.prompt = std::string(tokenizer::last_units(valid.prompt, *p.truncate));
-  const std::uint64_t prompt = tokenizer::count_units(valid.prompt);
-  const std::uint64_t counted = std::min(p.max_new_tokens.value_or(model.default_new_tokens), kSegmentTokens);
-  if (prompt + counted > model.max_total_tokens) {
+  ValidRequest& out = valid.request;
+  out.prompt = p.truncate ? std::string(tokenizer::last_units(request.inputs, *p.truncate)) : request.inputs;
+  const std::size_t prompt_tokens = tokenizer::count_units(out.prompt);
+  out.prompt_tokens = static_cast<std::uint32_t>(std::min<std::size_t>(prompt_tokens, UINT32_MAX));
+  if (auto error = count_new_tokens(model, p, valid)) return error;
+  if (p.has_grammar) return invalid("grammar is not supported");
+  if (p.min_tokens.value_or(0) > valid.total_new_tokens) {
+    return invalid(fmt::format("`min_tokens` must be <= {}, the longest answer possible here. Given: {}",
+                               valid.total_new_tokens, *p.min_tokens));
+  }
+  return std::nullopt;
+}
+
+std::optional<Error> Validator::count_new_tokens(const ModelInfo& model, const GenerateParameters& p,
+                                                 ValidatedRequest& valid) const {
+  const std::uint32_t prompt = valid.request.prompt_tokens;
+  const std::uint32_t room = model.max_total_tokens - std::min(model.max_total_tokens, prompt);
+  const std::uint32_t unasked = is_strict() ? room : std::min(room, model.default_new_tokens);
+  const std::uint32_t asked = p.max_new_tokens.value_or(unasked);
+  const std::uint32_t counted = std::min(asked, kSegmentTokens);
+  if (std::uint64_t{prompt} + counted > model.max_total_tokens) {
     return invalid(
         fmt::format("`inputs` tokens + `max_new_tokens` must be <= {}. Given: {} `inputs` tokens and {} "
                     "`max_new_tokens`",
@@ -129,12 +120,9 @@ std::optional<Error> Validator::check_prompt(const ModelInfo& model, const Gener
   if (prompt > model.max_input_tokens) {
     return invalid(fmt::format("`inputs` must have less than {} tokens. Given: {}", model.max_input_tokens, prompt));
   }
-  valid.prompt_tokens = static_cast<std::uint32_t>(prompt);
-  // An answer asked to be longer than the context ends with the context, with finish_reason "length".
-  valid.max_new_tokens =
-      std::min(p.max_new_tokens.value_or(model.default_new_tokens), model.max_total_tokens - valid.prompt_tokens);
-  if (p.has_grammar) return invalid("grammar is not supported");
-  if (p.watermark) return invalid("`watermark` is not supported by this server");
+  // Outside of the strict dialect an answer comes in one go; asked to be longer than the context, it ends with it.
+  valid.total_new_tokens = is_strict() ? asked : std::min(asked, room);
+  valid.request.max_new_tokens = is_strict() ? counted : valid.total_new_tokens;
   return std::nullopt;
 }
 
@@ -143,40 +131,35 @@ AnswerShape Validator::make_shape(const GenerateRequest& request, const ValidReq
   const std::string& served = models_[valid.model].served_name;
   AnswerShape shape;
   shape.route = request.route;
+  shape.dialect = limits_.dialect;
   shape.is_stream = request.stream;
-  shape.has_details = p.details || p.decoder_input_details;
+  shape.has_details = p.details || (p.decoder_input_details && request.route != Route::completions);
+  shape.has_top_tokens = p.top_n_tokens.value_or(0) > 0;
   shape.includes_usage = request.include_usage;
   shape.has_logprobs = request.logprobs;
   const bool echoes = request.route == Route::chat && !request.model.empty() && request.model != "tgi";
   shape.reported_model = echoes ? request.model : served;
   shape.seed = valid.sampling.seed;
+  shape.prompt_tokens = valid.prompt_tokens;
+  shape.prompt_characters = count_characters(request.inputs);
+  // Only POST / shows the prompt by default: the served model's pipeline tag is unknown, as for a local checkpoint.
+  if (p.return_full_text.value_or(request.route == Route::compat)) shape.full_text = request.inputs;
   return shape;
 }
 
-Result<ValidatedRequest, Error> Validator::validate(GenerateRequest request, std::uint64_t fallback_seed) const {
+Result<ValidatedRequest, Error> Validator::validate(const GenerateRequest& request, std::uint64_t fallback_seed) const {
   const GenerateParameters& p = request.parameters;
-  if (request.stream && p.best_of && *p.best_of != 1) {
-    return invalid("`best_of` != 1 is not supported when streaming tokens");
-  }
-  if (request.stream && p.decoder_input_details) {
-    return invalid("`decoder_input_details` == true is not supported when streaming tokens");
-  }
-  if (p.best_of.value_or(1) > limits_.max_best_of) return invalid("`best_of` != 1 is not allowed for this endpoint");
   if (auto error = check_parameters(p)) return *error;
-
   ValidatedRequest out;
-  out.request.model = choose_model(request);
+  if (auto error = check_prompt(request, out)) return *error;
+  out.request.model = request.model_index;
   out.request.sampling = make_sampling(p, fallback_seed);
+  out.request.ignore_eos = p.ignore_eos;
+  out.request.min_new_tokens = p.min_tokens.value_or(0);
+  out.request.top_n_tokens = p.top_n_tokens.value_or(0);
+  out.request.reads_prefix_cache = !p.decoder_input_details;
+  out.request.stop = p.stop;
   out.shape = make_shape(request, out.request);
-  // Only POST / shows the prompt by default: the served model's pipeline tag is unknown, as for a local checkpoint.
-  if (p.return_full_text.value_or(request.route == Route::compat)) out.shape.full_text = request.inputs;
-  auto prompt = render_prompt(request);
-  if (!prompt) return prompt.error();
-  out.request.prompt = std::move(*prompt);
-  out.shape.prompt_characters = count_characters(out.request.prompt);
-  if (auto error = check_prompt(models_[out.request.model], p, out.request)) return *error;
-  out.shape.prompt_tokens = out.request.prompt_tokens;
-  out.request.stop = std::move(request.parameters.stop);
   return out;
 }
 

@@ -25,7 +25,8 @@ void ReadAndValidate(benchmark::State& state) {
   const std::string body = body_of(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     auto request = read_request(Route::generate_stream, body);
-    auto valid = validator.validate(std::move(*request), 1);
+    auto prepared = validator.prepare(std::move(*request));
+    auto valid = validator.validate(prepared->front(), 1);
     if (!valid || valid->request.max_new_tokens != 64) std::abort();
     benchmark::DoNotOptimize(valid);
   }

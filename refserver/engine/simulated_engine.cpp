@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kMaxTokensPerStep = 4096;
 constexpr float kLogprob = -0.125F;
+constexpr std::uint32_t kFirstAlternative = 1'000'000;
 
 }  // namespace
 
@@ -24,6 +25,7 @@ void SimulatedEngine::add(Pending pending) {
   sequence.first_due = pending.received + timing.ttft;
   sequence.gap = timing.gap;
   sequence.max_new_tokens = pending.request.max_new_tokens;
+  sequence.top_n_tokens = pending.request.top_n_tokens;
   sequence.stop = std::move(pending.request.stop);
   for (const std::string& stop : sequence.stop) sequence.longest_stop = std::max(sequence.longest_stop, stop.size());
   const auto [at, is_new] = sequences_.insert_or_assign(pending.id, std::move(sequence));
@@ -55,6 +57,11 @@ TokenEvent SimulatedEngine::make_token(RequestId id, TimePoint due, Sequence& se
   event.token.id = event.index;
   event.token.text = " t" + std::to_string(event.index);
   event.token.logprob = kLogprob;
+  if (sequence.top_n_tokens > 0) event.top_tokens.push_back(event.token);
+  for (std::uint32_t rank = 2; rank <= sequence.top_n_tokens; ++rank) {
+    event.top_tokens.push_back({kFirstAlternative + rank, " a" + std::to_string(rank),
+                                kLogprob - static_cast<float>(rank), false});
+  }
   if (event.index == sequence.max_new_tokens) {
     event.finish = FinishReason::length;
   } else if (!sequence.stop.empty()) {

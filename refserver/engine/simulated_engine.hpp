@@ -27,7 +27,7 @@ struct SimStall {
 };
 
 /// Tokens are " t1", " t2", ...: the number is the token's index, and its id. None is special; a request ends by its
-/// length or by a stop sequence.
+/// length or by a stop sequence. Alternatives, where asked for, are the token itself and then " a2", " a3", ...
 class SimulatedEngine final : public Engine {
  public:
   /// One timing per configured model, at least one.
@@ -44,6 +44,7 @@ class SimulatedEngine final : public Engine {
     std::chrono::nanoseconds gap{0};
     std::uint32_t produced = 0;
     std::uint32_t max_new_tokens = 0;
+    std::uint32_t top_n_tokens = 0;
     std::vector<std::string> stop;
     std::size_t longest_stop = 0;
     std::string tail;  ///< the end of the answer so far, as long as the longest stop sequence needs

@@ -14,11 +14,14 @@
 #include <cerrno>
 
 #include "refserver/api/read_request.hpp"
-#include "refserver/api/server_answers.hpp"
+#include "refserver/api/token_list.hpp"
+#include "refserver/http/access.hpp"
+#include "refserver/http/answer.hpp"
 #include "refserver/http/arrival.hpp"
-#include "refserver/http/generation.hpp"
 #include "refserver/http/route_table.hpp"
+#include "refserver/http/simple_answer.hpp"
 #include "refserver/http/turnstile.hpp"
+#include "refserver/http/validation_pool.hpp"
 
 namespace refserver {
 namespace {
@@ -38,14 +41,6 @@ constexpr std::size_t kLingerBytes = 16 * 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime{2};
 
 using Parser = http::request_parser<http::string_body>;
-
-struct SimpleAnswer {
-  int status = 200;
-  std::string_view content_type;
-  std::string body;
-  std::string_view allow;
-  bool is_preflight = false;
-};
 
 std::string_view to_view(beast::string_view text) {
   return {text.data(), text.size()};
@@ -77,8 +72,9 @@ std::optional<std::string> read_client_id(const Parser& parser) {
 
 class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
  public:
-  HttpConnection(Service& service, tcp::socket socket)
+  HttpConnection(Service& service, Face& face, tcp::socket socket)
       : service_(service),
+        face_(face),
         socket_(std::make_shared<tcp::socket>(std::move(socket))),
         done_(socket_->get_executor()),
         buffer_(service.options.header_limit_bytes + kReadAheadBytes) {
@@ -105,7 +101,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   void on_tick(TimePoint now) override {
-    if (generation_) generation_->on_tick(now);
+    if (answer_) answer_->on_tick(now);
     if (deadline_ && now >= *deadline_) close();
   }
 
@@ -114,7 +110,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   void cut() override {
-    if (generation_) generation_->abandon("shutdown");
+    if (answer_) answer_->abandon("shutdown");
     close();
   }
 
@@ -132,14 +128,22 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     is_idle_ = false;
     if (ec && ec != http::error::body_limit) co_return co_await answer_unreadable(ec);
 
-    const RouteMatch match = match_route(to_view(parser.get().method_string()), to_view(parser.get().target()));
+    const RouteMatch match = match_route(to_view(parser.get().method_string()), to_view(parser.get().target()),
+                                         service_.validator.limits().dialect);
+    allow_origin_ = allowed_origin(service_.options.cors_allowed_origins, to_view(parser.get()[http::field::origin]));
+    if (match.needs_key && !has_key(parser)) {
+      const SimpleAnswer refusal{401};
+      co_return co_await answer_unread(parser, refusal);
+    }
     const bool is_json = is_json_type(to_view(parser.get()[http::field::content_type]));
-    if (match.target == Target::generation && !is_json) {
-      co_return co_await answer_unread(parser, ErrorType::body_content_type);
+    if (match.has_body() && !is_json) {
+      const SimpleAnswer refusal = make_body_refusal(ErrorType::body_content_type);
+      co_return co_await answer_unread(parser, refusal);
     }
     if (!ec) ec = co_await read_body(parser);
     if (ec == http::error::body_limit) {
-      co_return co_await answer_unread(parser, ErrorType::body_too_large);
+      const SimpleAnswer refusal = make_body_refusal(ErrorType::body_too_large);
+      co_return co_await answer_unread(parser, refusal);
     }
     if (ec) co_return co_await answer_unreadable(ec);
     // A request that came in one piece arrived when the kernel says; of one in pieces, only the last read tells. (How
@@ -149,7 +153,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     deadline_.reset();
     co_await service_.turns.wait_turn();
     if (match.target == Target::generation) co_return co_await generate(match.route, parser, received);
-    const SimpleAnswer simple = make_simple_answer(match);
+    if (match.target == Target::tokens) co_return co_await tokenize(match.route, parser);
+    const SimpleAnswer simple = make_simple_answer(service_, face_, match);
     co_return co_await answer(parser, simple);
   }
 
@@ -182,30 +187,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     co_return ec;
   }
 
-  SimpleAnswer make_simple_answer(const RouteMatch& match) const {
-    switch (match.target) {
-      case Target::health:
-        return {};
-      case Target::info:
-        return {
-            200,
-            "application/json",
-            make_info(service_.models.front(), service_.validator.limits(), service_.options.max_concurrent_requests),
-            {},
-            false};
-      case Target::metrics:
-        return {200, exporters::prometheus_content_type, service_.metrics.render(), {}, false};
-      case Target::models:
-        return {200, "application/json", make_model_list(service_.models), {}, false};
-      case Target::preflight:
-        return {200, {}, {}, {}, true};
-      case Target::wrong_method:
-        return {405, {}, {}, match.allow, false};
-      case Target::not_found:
-      case Target::generation:
-        break;
-    }
-    return {404, {}, {}, {}, false};
+  bool has_key(const Parser& parser) const {
+    const auto found = parser.get().find(http::field::authorization);
+    if (found == parser.get().end()) return is_authorized(service_.options.api_key, std::nullopt);
+    return is_authorized(service_.options.api_key, to_view(found->value()));
   }
 
   Persistence persistence_of(const Parser& parser) const {
@@ -215,15 +200,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
   asio::awaitable<bool> answer(const Parser& parser, const SimpleAnswer& simple) {
     const Persistence persistence = persistence_of(parser);
-    ResponseHead head(simple.status);
-    if (!simple.content_type.empty()) head.header("content-type", simple.content_type);
-    if (!simple.allow.empty()) head.header("allow", simple.allow);
-    if (simple.is_preflight) {
-      head.header("access-control-allow-methods", "GET,POST").header("access-control-allow-headers", "content-type");
-    }
-    head.header("content-length", simple.body.size());
-    std::string bytes = std::move(head).finish(persistence);
-    if (parser.get().method() != http::verb::head) bytes += simple.body;
+    const BodyPart part = parser.get().method() == http::verb::head ? BodyPart::left_out : BodyPart::shown;
+    const std::string bytes = to_bytes(simple, part, persistence, allow_origin_);
     const bool is_sent = co_await send(bytes);
     co_return is_sent&& persistence != Persistence::close;
   }
@@ -235,19 +213,19 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     co_return !ec;
   }
 
-  static std::string make_closing_answer(ErrorType type) {
-    const ErrorBody body = make_error_body({type, type == ErrorType::body_too_large
-                                                      ? "Failed to buffer the request body: length limit exceeded"
-                                                      : "Expected request with `Content-Type: application/json`"});
-    ResponseHead head(http_status(type));
-    head.header("content-type", body.content_type).header("content-length", body.body.size());
-    return std::move(head).finish(Persistence::close) + body.body;
+  SimpleAnswer make_body_refusal(ErrorType type) {
+    face_.count([type](ServerMetrics& m) { m.on_unread(type); });
+    return make_error_answer({type, type == ErrorType::body_too_large
+                                        ? "Failed to buffer the request body: length limit exceeded"
+                                        : "Expected request with `Content-Type: application/json`"});
   }
 
   /// The head is fine and the body is not wanted: answers, lets the client finish sending, closes.
-  asio::awaitable<bool> answer_unread(const Parser& parser, ErrorType type) {
-    service_.metrics.on_unread(type);
-    const std::string bytes = make_closing_answer(type);
+  asio::awaitable<bool> answer_unread(const Parser& parser, const SimpleAnswer& refusal) {
+    // A head whose body is over the limit does not count as done.
+    const bool has_no_body = parser.is_header_done() && !parser.chunked() && parser.content_length().value_or(0) == 0;
+    if (has_no_body) co_return co_await answer(parser, refusal);
+    const std::string bytes = to_bytes(refusal, BodyPart::shown, Persistence::close, allow_origin_);
     const bool is_sent = co_await send(bytes);
     if (is_sent && !parser.is_done()) co_await linger();
     co_return false;
@@ -261,7 +239,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     const bool is_head = ec == http::error::header_limit || ec == http::error::buffer_overflow;
     ResponseHead head(is_head ? 431 : 400);
     head.header("content-length", std::uint64_t{0});
-    const std::string bytes = std::move(head).finish(Persistence::close);
+    const std::string bytes = std::move(head).finish(Persistence::close, allow_origin_);
     const bool is_sent = co_await send(bytes);
     if (is_sent) co_await linger();
     co_return false;
@@ -281,26 +259,65 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   asio::awaitable<bool> generate(Route route, const Parser& parser, TimePoint received) {
-    auto request = read_request(route, parser.get().body());
-    if (!request) {
-      service_.metrics.on_unread(request.error().type);
-      const ErrorBody body = make_error_body(request.error());
-      const SimpleAnswer refusal{http_status(request.error().type), body.content_type, body.body, {}, false};
+    auto request = read_request(route, parser.get().body(), service_.validator.limits().dialect);
+    if (!request) co_return co_await answer_misread(parser, request.error());
+    RequestFacts facts{route,
+                       received,
+                       read_client_id(parser),
+                       persistence_of(parser),
+                       parser.get().version() < 11 ? Framing::plain : Framing::chunked,
+                       std::string(allow_origin_)};
+    answer_ = std::make_shared<Answer>(service_, face_, socket_, std::move(facts), [this] { wake(); });
+    answer_->start(std::move(*request));
+    co_await watch_client();
+    const bool can_continue = answer_->can_continue();
+    answer_.reset();
+    co_return can_continue;
+  }
+
+  asio::awaitable<bool> answer_misread(const Parser& parser, const Error& error) {
+    face_.count([&](ServerMetrics& m) { m.on_unread(error.type); });
+    const SimpleAnswer refusal = make_error_answer(error);
+    co_return co_await answer(parser, refusal);
+  }
+
+  /// /tokenize and /chat_tokenize: no permit, no limits but that of the body. Long texts go to the pool.
+  asio::awaitable<bool> tokenize(Route route, const Parser& parser) {
+    auto request = read_request(route, parser.get().body(), service_.validator.limits().dialect);
+    if (!request) co_return co_await answer_misread(parser, request.error());
+    if (route == Route::chat_tokenize) face_.count([](ServerMetrics& m) { m.on_request(); });
+    auto prepared = service_.validator.prepare(std::move(*request), face_.only_model);
+    if (!prepared) {
+      face_.count([&](ServerMetrics& m) { m.on_refused(prepared.error().type); });
+      const SimpleAnswer refusal = make_error_answer(prepared.error());
       co_return co_await answer(parser, refusal);
     }
-    RequestFacts facts{route, received, read_client_id(parser), persistence_of(parser),
-                       parser.get().version() < 11 ? Framing::plain : Framing::chunked};
-    generation_ = std::make_shared<Generation>(service_, socket_, std::move(facts), [this] { wake(); });
-    generation_->start(std::move(*request));
-    co_await watch_client();
-    const bool can_continue = generation_->can_continue();
-    generation_.reset();
-    co_return can_continue;
+    SimpleAnswer tokens{200, "application/json"};
+    const auto work = [&] {
+      const GenerateRequest& wanted = prepared->front();
+      tokens.body = make_token_list(service_.models[wanted.model_index], wanted);
+    };
+    if (prepared->front().inputs.size() > service_.options.inline_validation_bytes) {
+      co_await run_on_pool(work);
+    } else {
+      work();
+    }
+    co_return co_await answer(parser, tokens);
+  }
+
+  /// Suspends this connection while `work` runs on the validation pool.
+  asio::awaitable<void> run_on_pool(std::function<void()> work) {
+    co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+        [this, &work](auto resume) {
+          auto shared = std::make_shared<decltype(resume)>(std::move(resume));
+          service_.pool.run(std::move(work), [shared] { std::move (*shared)(); });
+        },
+        asio::use_awaitable);
   }
 
   /// Waits for the generation to end while looking out for the client leaving. A next request sent meanwhile is kept.
   asio::awaitable<void> watch_client() {
-    while (!generation_->is_done()) {
+    while (!answer_->is_done()) {
       if (buffer_.size() >= kReadAheadBytes) {
         done_.expires_at(TimePoint::max());
         co_await done_.async_wait(kToken);
@@ -309,8 +326,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       const auto [ec, bytes] = co_await socket_->async_read_some(buffer_.prepare(4096), kToken);
       if (!ec) {
         buffer_.commit(bytes);
-      } else if (!generation_->is_done()) {
-        generation_->abandon("client_gone");
+      } else if (!answer_->is_done()) {
+        answer_->abandon("client_gone");
       }
     }
   }
@@ -331,10 +348,12 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   Service& service_;
+  Face& face_;
   std::shared_ptr<tcp::socket> socket_;
   asio::steady_timer done_;
   beast::flat_buffer buffer_;
-  std::shared_ptr<Generation> generation_;
+  std::shared_ptr<Answer> answer_;
+  std::string allow_origin_ = "*";
   std::optional<TimePoint> deadline_;
   std::size_t first_bytes_ = 0;       ///< what the first read of a request brought
   std::optional<TimePoint> arrived_;  ///< and when that had arrived
@@ -343,8 +362,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
 
 }  // namespace
 
-std::shared_ptr<Connection> make_connection(Service& service, tcp::socket socket) {
-  return std::make_shared<HttpConnection>(service, std::move(socket));
+std::shared_ptr<Connection> make_connection(Service& service, Face& face, tcp::socket socket) {
+  return std::make_shared<HttpConnection>(service, face, std::move(socket));
 }
 
 }  // namespace refserver

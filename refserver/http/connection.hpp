@@ -24,6 +24,7 @@ class Connection {
 };
 
 /// The connection registers itself with `service.connections` for as long as it lives.
-std::shared_ptr<Connection> make_connection(Service& service, boost::asio::ip::tcp::socket socket);
+/// `face` is the port the client came by.
+std::shared_ptr<Connection> make_connection(Service& service, Face& face, boost::asio::ip::tcp::socket socket);
 
 }  // namespace refserver

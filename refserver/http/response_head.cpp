@@ -15,6 +15,8 @@ std::string_view reason(int status) {
       return "OK";
     case 400:
       return "Bad Request";
+    case 401:
+      return "Unauthorized";
     case 404:
       return "Not Found";
     case 405:
@@ -27,6 +29,8 @@ std::string_view reason(int status) {
       return "Unsupported Media Type";
     case 422:
       return "Unprocessable Entity";
+    case 424:
+      return "Failed Dependency";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -84,8 +88,8 @@ ResponseHead& ResponseHead::header(std::string_view name, std::uint64_t value) {
   return header(name, std::string_view(fmt::format_int(value).c_str()));
 }
 
-std::string ResponseHead::finish(Persistence persistence) && {
-  header("access-control-allow-origin", "*");
+std::string ResponseHead::finish(Persistence persistence, std::string_view allow_origin) && {
+  if (!allow_origin.empty()) header("access-control-allow-origin", allow_origin);
   header("vary", "origin, access-control-request-method, access-control-request-headers");
   if (persistence == Persistence::close) header("connection", "close");
   if (persistence == Persistence::keep_stated) header("connection", "keep-alive");

@@ -19,8 +19,9 @@ class ResponseHead {
   explicit ResponseHead(int status);
   ResponseHead& header(std::string_view name, std::string_view value);
   ResponseHead& header(std::string_view name, std::uint64_t value);
-  /// Adds what every response has and the empty line; gives up the bytes.
-  std::string finish(Persistence persistence) &&;
+  /// Adds what every response has and the empty line; gives up the bytes. `allow_origin` is the CORS header's value;
+  /// empty leaves it out.
+  std::string finish(Persistence persistence, std::string_view allow_origin = "*") &&;
 
  private:
   std::string bytes_;

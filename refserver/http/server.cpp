@@ -17,10 +17,11 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <cstdio>
 
+#include "refserver/http/answer.hpp"
 #include "refserver/http/arrival.hpp"
 #include "refserver/http/connection.hpp"
-#include "refserver/http/generation.hpp"
 #include "refserver/http/turnstile.hpp"
+#include "refserver/http/validation_pool.hpp"
 
 namespace refserver {
 namespace {
@@ -44,6 +45,14 @@ void avoid_pacing(int listener) noexcept {
   ::setsockopt(listener, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 }
 
+/// One port: its socket, and the face it shows.
+struct Listener {
+  Listener(asio::io_context& io, Face shown) : acceptor(io), face(shown) {}
+  tcp::acceptor acceptor;
+  std::unique_ptr<ServerMetrics> metrics;  ///< of a model's own port
+  Face face;
+};
+
 }  // namespace
 
 class Server::Impl {
@@ -54,24 +63,20 @@ class Server::Impl {
         validator_(parts.models, parts.limits),
         metrics_(largest(parts.models, &ModelInfo::max_input_tokens),
                  largest(parts.models, &ModelInfo::max_total_tokens)),
-        service_{options_, parts.models, validator_, parts.work, parts.truth_log, metrics_, turns_},
-        acceptor_(io_),
+        service_{options_, parts.models, validator_, parts.work, parts.truth_log, metrics_, turns_, pool_},
         sweep_timer_(io_),
         signals_(io_) {
-    const tcp::endpoint address(asio::ip::make_address(options_.host), options_.port);
-    acceptor_.open(address.protocol());
-    acceptor_.set_option(tcp::acceptor::reuse_address(true));
-    acceptor_.bind(address);
-    enable_arrival_stamps(acceptor_.native_handle());  // stamps bytes that come before the connection is accepted, too
-    avoid_pacing(acceptor_.native_handle());
-    acceptor_.listen(kBacklog);
+    listen(options_.port, std::nullopt);
+    for (const ModelPort& own : options_.model_ports) listen(own.port, own.model);
     tokens_.on_ready([this] { asio::post(io_, [this] { dispatch_tokens(); }); });
   }
 
-  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  std::uint16_t port(std::size_t listener) const { return listeners_[listener]->acceptor.local_endpoint().port(); }
+  std::size_t ports() const { return listeners_.size(); }
+  EngineMeter& meter() { return metrics_; }
 
   void run() {
-    spawn(accept_loop());
+    for (const auto& listener : listeners_) spawn(accept_loop(*listener));
     spawn(sweep_loop());
     io_.run();
   }
@@ -87,6 +92,24 @@ class Server::Impl {
   }
 
  private:
+  void listen(std::uint16_t port, std::optional<std::size_t> only_model) {
+    auto listener = std::make_unique<Listener>(io_, Face{only_model, metrics_});
+    if (only_model) {
+      const ModelInfo& model = service_.models[*only_model];
+      listener->metrics = std::make_unique<ServerMetrics>(model.max_input_tokens, model.max_total_tokens);
+      listener->face.own = listener->metrics.get();
+    }
+    const tcp::endpoint address(asio::ip::make_address(options_.host), port);
+    tcp::acceptor& acceptor = listener->acceptor;
+    acceptor.open(address.protocol());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    acceptor.bind(address);
+    enable_arrival_stamps(acceptor.native_handle());  // stamps bytes that come before the connection is accepted, too
+    avoid_pacing(acceptor.native_handle());
+    acceptor.listen(kBacklog);
+    listeners_.push_back(std::move(listener));
+  }
+
   /// Every coroutine starts here: an exception is a bug, which is said and counted instead of ending the server.
   void spawn(asio::awaitable<void> work) {
     asio::co_spawn(io_, std::move(work), [this](const std::exception_ptr& error) {
@@ -100,16 +123,16 @@ class Server::Impl {
     });
   }
 
-  asio::awaitable<void> accept_loop() {
+  asio::awaitable<void> accept_loop(Listener& listener) {
     while (!service_.is_draining) {
-      auto [ec, socket] = co_await acceptor_.async_accept(kToken);
+      auto [ec, socket] = co_await listener.acceptor.async_accept(kToken);
       if (ec == asio::error::operation_aborted) break;
       if (ec) {
         // Out of file descriptors, most likely: give connections time to end instead of spinning.
         asio::steady_timer pause(io_, std::chrono::milliseconds(10));
         co_await pause.async_wait(kToken);
       } else if (service_.connections.size() < options_.max_connections) {
-        spawn(serve(make_connection(service_, std::move(socket))));
+        spawn(serve(make_connection(service_, listener.face, std::move(socket))));
       }
     }
   }
@@ -119,9 +142,11 @@ class Server::Impl {
   void dispatch_tokens() {
     tokens_.take(batch_);
     for (const TokenEvent& event : batch_) {
-      const auto found = service_.generations.find(event.request);
+      const auto found = service_.receivers.find(event.request);
       // Not there: the client left while the token was on its way.
-      if (found != service_.generations.end()) found->second->on_token(event);
+      if (found == service_.receivers.end()) continue;
+      const Receiver receiver = found->second;
+      receiver.answer->on_token(receiver.sequence, event);
     }
   }
 
@@ -167,7 +192,7 @@ class Server::Impl {
     service_.is_draining = true;
     cut_at_ = Clock::now() + options_.graceful_termination_timeout;
     error_code ignored;
-    acceptor_.close(ignored);
+    for (const auto& listener : listeners_) listener->acceptor.close(ignored);
     for_each_connection([](Connection& connection) { connection.drain(); });
     sweep_timer_.cancel();
   }
@@ -176,10 +201,11 @@ class Server::Impl {
   TokenQueue& tokens_;
   Validator validator_;
   ServerMetrics metrics_;
-  Service service_;  // outlives what is suspended in the two below
+  Service service_;  // outlives what is suspended in the io_context
   asio::io_context io_{1};
   Turnstile turns_{io_};
-  tcp::acceptor acceptor_;
+  ValidationPool pool_{io_, options_.validation_workers};  // its threads end before the io_context they post to
+  std::vector<std::unique_ptr<Listener>> listeners_;
   asio::steady_timer sweep_timer_;
   asio::signal_set signals_;
   std::optional<TimePoint> cut_at_;
@@ -189,7 +215,15 @@ class Server::Impl {
 Server::Server(HttpOptions options, ServerParts parts) : impl_(std::make_unique<Impl>(std::move(options), parts)) {}
 Server::~Server() = default;
 std::uint16_t Server::port() const {
-  return impl_->port();
+  return impl_->port(0);
+}
+std::vector<std::uint16_t> Server::model_ports() const {
+  std::vector<std::uint16_t> ports;
+  for (std::size_t i = 1; i < impl_->ports(); ++i) ports.push_back(impl_->port(i));
+  return ports;
+}
+EngineMeter& Server::meter() {
+  return impl_->meter();
 }
 void Server::stop_on_signals() {
   impl_->stop_on_signals();

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
+#include "refserver/api/engine_meter.hpp"
 #include "refserver/api/model_info.hpp"
 #include "refserver/api/validate.hpp"
 #include "refserver/http/options.hpp"
@@ -34,6 +36,11 @@ class Server {
   Server& operator=(const Server&) = delete;
 
   std::uint16_t port() const;
+  /// The ports of `HttpOptions::model_ports`, in their order.
+  std::vector<std::uint16_t> model_ports() const;
+
+  /// What an engine tells its steps to. Lives as long as the server.
+  EngineMeter& meter();
 
   /// SIGTERM and SIGINT stop the server; a second signal cuts at once.
   void stop_on_signals();

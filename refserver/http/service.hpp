@@ -1,8 +1,8 @@
-// What connections and generations share: the two queues, permits, limits, counters. Owned by the Server; I/O thread
-// only.
+// What connections and answers share: the two queues, permits, limits, counters. Owned by the Server; I/O thread only.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <unordered_set>
@@ -18,9 +18,31 @@
 
 namespace refserver {
 
+class Answer;
 class Connection;
-class Generation;
 class Turnstile;
+class ValidationPool;
+
+/// Who gets the tokens of a request.
+struct Receiver {
+  Answer* answer = nullptr;
+  std::uint32_t sequence = 0;
+};
+
+/// One listening port as its clients see it: the main one serves every model, a model's own port is a TGI of its own.
+struct Face {
+  std::optional<std::size_t> only_model;
+  ServerMetrics& all;            ///< counts everything, whatever port it came by
+  ServerMetrics* own = nullptr;  ///< of a model's own port
+
+  /// The page of this port.
+  const ServerMetrics& shown() const { return own != nullptr ? *own : all; }
+  template <class Count>
+  void count(Count count_in) {
+    count_in(all);
+    if (own != nullptr) count_in(*own);
+  }
+};
 
 struct Service {
   const HttpOptions& options;
@@ -30,8 +52,9 @@ struct Service {
   TruthLog* truth_log;  ///< may be null
   ServerMetrics& metrics;
   Turnstile& turns;
+  ValidationPool& pool;
   Admission admission{options.max_concurrent_requests};
-  std::unordered_map<RequestId, Generation*> generations{};  ///< those waiting for tokens
+  std::unordered_map<RequestId, Receiver> receivers{};  ///< those waiting for tokens
   std::unordered_set<Connection*> connections{};
   RequestId last_id = 0;
   bool is_draining = false;  ///< finish what runs, take nothing new

@@ -40,6 +40,7 @@ void WorkQueue::close() {
 void WorkQueue::take(std::optional<TimePoint> deadline, Work& out) {
   out.cancelled.clear();
   out.submitted.clear();
+  busy_since_.store(TimePoint{}, std::memory_order_relaxed);
   std::unique_lock lock(mutex_);
   const auto ready = [this] { return has_work(); };
   if (deadline) {
@@ -50,6 +51,17 @@ void WorkQueue::take(std::optional<TimePoint> deadline, Work& out) {
   std::swap(out.cancelled, work_.cancelled);
   std::swap(out.submitted, work_.submitted);
   out.is_closed = work_.is_closed;
+  busy_since_.store(Clock::now(), std::memory_order_relaxed);
+}
+
+std::chrono::nanoseconds WorkQueue::busy_for(TimePoint now) const {
+  const TimePoint since = busy_since_.load(std::memory_order_relaxed);
+  return since == TimePoint{} || now < since ? std::chrono::nanoseconds(0) : now - since;
+}
+
+std::size_t WorkQueue::size() const {
+  const std::lock_guard lock(mutex_);
+  return work_.submitted.size();
 }
 
 }  // namespace refserver

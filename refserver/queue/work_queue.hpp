@@ -1,6 +1,8 @@
 // The way in: requests and cancellations from the I/O thread to the engine thread, as parsed types. Bounded.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -42,13 +44,20 @@ class WorkQueue {
   /// `out`, whose memory is reused.
   void take(std::optional<TimePoint> deadline, Work& out);
 
+  /// How long ago the engine thread last came back from `take` without having called it again: the length of the step
+  /// under way, 0 while it waits for work. Any thread.
+  std::chrono::nanoseconds busy_for(TimePoint now) const;
+  /// Requests submitted and not yet taken. Any thread.
+  std::size_t size() const;
+
  private:
   bool has_work() const { return !work_.submitted.empty() || !work_.cancelled.empty() || work_.is_closed; }
 
   const std::size_t capacity_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ready_;
   Work work_;
+  std::atomic<TimePoint> busy_since_{TimePoint{}};  ///< the epoch while waiting
 };
 
 }  // namespace refserver

@@ -27,16 +27,21 @@ inline const std::vector<ModelInfo>& test_models() {
   return models;
 }
 
-inline Validator test_validator() {
-  return Validator(test_models(), {});
+inline Validator test_validator(Dialect dialect = Dialect::extended) {
+  return Validator(test_models(), {.dialect = dialect});
 }
 
-/// Reads and validates; the error of whichever step refuses.
-inline Result<ValidatedRequest, Error> validated(Route route, const std::string& body) {
-  auto request = read_request(route, body);
+/// Reads, prepares and validates the only generation a body asks for; the error of whichever step refuses.
+inline Result<ValidatedRequest, Error> validated(Route route, const std::string& body,
+                                                 Dialect dialect = Dialect::extended) {
+  auto request = read_request(route, body, dialect);
   if (!request) return request.error();
-  if (auto error = test_validator().refuse_early(*request)) return *error;
-  return test_validator().validate(std::move(*request), kTestSeed);
+  const Validator validator = test_validator(dialect);
+  auto prepared = validator.prepare(std::move(*request));
+  if (!prepared) return prepared.error();
+  EXPECT_EQ(prepared->size(), 1U);
+  if (auto error = validator.refuse_before_permit(prepared->front())) return *error;
+  return validator.validate(prepared->front(), kTestSeed);
 }
 
 /// Every token of a request, with the clock moved from deadline to deadline.
@@ -50,19 +55,21 @@ inline std::vector<TokenEvent> all_tokens(ValidRequest request) {
 }
 
 /// The answer's body: JSON, an error body, or the bytes of a stream without HTTP chunks.
-inline std::string answer_to(Route route, const std::string& body) {
-  auto valid = validated(route, body);
+inline std::string answer_to(Route route, const std::string& body, Dialect dialect = Dialect::extended) {
+  auto valid = validated(route, body, dialect);
   if (!valid) return make_error_body(valid.error()).body;
   const std::vector<TokenEvent> tokens = all_tokens(std::move(valid->request));
   if (valid->shape.is_stream) {
     SseBuffer out(Framing::plain);
     const auto format = make_stream_format(valid->shape);
     for (const TokenEvent& token : tokens) format->append(token, kTestSeconds, out);
+    append_stream_end(valid->shape.route, out);
     return out.bytes();
   }
-  const auto format = make_whole_format(valid->shape);
-  for (const TokenEvent& token : tokens) format->add(token);
-  return format->body(kTestSeconds);
+  CollectedAnswer answer(valid->shape);
+  for (const TokenEvent& token : tokens) answer.add(token);
+  const CollectedAnswer* const parts[] = {&answer};
+  return make_whole_body(parts, kTestSeconds);
 }
 
 /// A file below refserver/tests/golden/, without its last line end.

@@ -104,11 +104,16 @@ TEST(AnswerFormat, SpecialTokensAreLeftOutOfTextsButNotOfCompletionStreams) {
 
 TEST(StreamError, NativeAndOpenAiShapes) {
   SseBuffer native(Framing::plain);
-  append_stream_error(Route::generate_stream, {ErrorType::overloaded, "Model is overloaded"}, native);
+  append_stream_error(Route::generate_stream, Dialect::extended, {ErrorType::overloaded, "Model is overloaded"},
+                      native);
   EXPECT_EQ(native.bytes(), "data: {\"error\":\"Model is overloaded\",\"error_type\":\"overloaded\"}\n\n");
   SseBuffer openai(Framing::plain);
-  append_stream_error(Route::chat, {ErrorType::overloaded, "Model is overloaded"}, openai);
+  append_stream_error(Route::chat, Dialect::extended, {ErrorType::overloaded, "Model is overloaded"}, openai);
+  append_stream_error(Route::completions, Dialect::strict_tgi, {ErrorType::overloaded, "Model is overloaded"}, openai);
+  append_stream_end(Route::chat, openai);
+  append_stream_end(Route::generate_stream, openai);
   EXPECT_EQ(openai.bytes(),
+            "data: {\"error\":{\"message\":\"Model is overloaded\",\"http_status_code\":429}}\n\n"
             "data: {\"error\":{\"message\":\"Model is overloaded\",\"http_status_code\":422}}\n\ndata: [DONE]\n\n");
 }
 
@@ -122,11 +127,17 @@ TEST(SseBuffer, EachEventIsOneChunk) {
 }
 
 TEST(ServerAnswers, InfoModelsAndErrors) {
-  EXPECT_EQ(make_info(test_models()[0], {}, 128),
+  EXPECT_EQ(make_info(test_models()[0], {}, {128, 2}),
             R"({"model_id":"Qwen2-7B-Instruct-GPTQ-Int4","model_sha":null,"model_pipeline_tag":null,)"
-            R"("max_concurrent_requests":128,"max_best_of":1,"max_stop_sequences":4,"max_input_tokens":32767,)"
-            R"("max_total_tokens":32768,"validation_workers":1,"max_client_batch_size":4,)"
+            R"("max_concurrent_requests":128,"max_best_of":2,"max_stop_sequences":4,"max_input_tokens":32767,)"
+            R"("max_total_tokens":32768,"validation_workers":2,"max_client_batch_size":4,)"
             R"("router":"plumbline-refserver","version":"3.3.7-plumbline","sha":null,"docker_label":null})");
+  EXPECT_EQ(make_info({.name = "m", .served_name = "org/model", .max_input_tokens = 4095, .max_total_tokens = 4096},
+                      {.dialect = Dialect::strict_tgi}, {128, 2}),
+            R"({"model_id":"org/model","model_sha":null,"model_pipeline_tag":null,"max_concurrent_requests":128,)"
+            R"("max_best_of":2,"max_stop_sequences":4,"max_input_tokens":4095,"max_total_tokens":4096,)"
+            R"("validation_workers":2,"max_client_batch_size":4,"router":"text-generation-router",)"
+            R"("version":"3.3.6-dev0","sha":null,"docker_label":null})");
   EXPECT_EQ(make_model_list({test_models().data(), 1}),
             R"({"object":"list","data":[{"id":"Qwen2-7B-Instruct-GPTQ-Int4","object":"model","created":0,)"
             R"("owned_by":"Qwen2-7B-Instruct-GPTQ-Int4"}]})");

@@ -90,13 +90,58 @@ INSTANTIATE_TEST_SUITE_P(
         BadBody{Route::chat, R"({"messages":[],"logit_bias":{}})",
                 "logit_bias: invalid type: map, expected a sequence at line 1 column 28"},
         BadBody{Route::chat, R"({"messages":[],"max_tokens":1,"max_completion_tokens":1})",
-                "duplicate field `max_completion_tokens` at line 1 column 53"},
+                "duplicate field `max_tokens` at line 1 column 53"},
         BadBody{Route::chat, R"({"messages":[],"response_format":{"type":"json_object"}})",
                 "response_format: missing field `value` at line 1 column 55"},
+        BadBody{Route::chat, R"({"messages":[],"response_format":{"type":"text"}})",
+                "response_format.type: unknown variant `text`, expected one of `json`, `json_object`, `regex`, "
+                "`json_schema` at line 1 column 47"},
+        BadBody{Route::chat, R"({"messages":[],"response_format":{"type":"json_schema","json_schema":{}}})",
+                "response_format: missing field `value` at line 1 column 72"},
+        BadBody{Route::chat, R"({"messages":[],"tools":[{"type":"function","function":{"name":"f"}}]})",
+                "tools[0].function: missing field `arguments` at line 1 column 66"},
+        BadBody{Route::chat, R"({"messages":[],"stream_options":null})",
+                "stream_options: invalid type: null, expected struct StreamOptions at line 1 column 36"},
+        BadBody{
+            Route::chat, R"({"messages":[],"tool_choice":5})",
+            "tool_choice: data did not match any variant of untagged enum ToolTypeDeserializer at line 1 column 31"},
+        BadBody{Route::chat, R"({"messages":[{"role":"user","content":null}]})",
+                "messages[0]: data did not match any variant of untagged enum MessageBody at line 1 column 43"},
+        BadBody{Route::chat, R"({"messages":[{"role":"user","content":[{"type":"audio"}]}]})",
+                "messages[0]: data did not match any variant of untagged enum MessageBody at line 1 column 57"},
         BadBody{Route::completions, R"({"prompt":[]})",
-                "prompt: Empty array detected. Do not use an empty array for the prompt. at line 1 column 12"},
+                "prompt: Empty array detected. Do not use an empty array for the prompt. at line 1 column 13"},
         BadBody{Route::completions, R"({"prompt":[1,2]})",
-                "prompt[0]: invalid type: integer `1`, expected a string at line 1 column 12"}));
+                "prompt: data did not match any variant of untagged enum PromptDeserializer at line 1 column 16"},
+        BadBody{Route::completions, R"({"prompt":[1,2],"seed":1})",
+                "prompt: data did not match any variant of untagged enum PromptDeserializer at line 1 column 15"},
+        BadBody{Route::vertex, R"({"instances":[{"prompt":"a"}]})",
+                "instances[0]: data did not match any variant of untagged enum VertexInstance at line 1 column 29"},
+        BadBody{Route::generate, "[]",
+                "invalid length 0, expected struct GenerateRequest with 2 elements at line 1 column 2"},
+        BadBody{Route::generate, "[5]", "[0]: invalid type: integer `5`, expected a string at line 1 column 2"},
+        BadBody{Route::invocations, R"({"text":"a"})",
+                "data did not match any variant of untagged enum SagemakerRequest"}));
+
+TEST(ReadRequest, BodiesMayComeAsArraysInFieldOrder) {
+  const auto one = read_request(Route::generate, R"(["a"])");
+  ASSERT_TRUE(one);
+  EXPECT_EQ(one->inputs, "a");
+  EXPECT_TRUE(one->parameters.do_sample);
+  const auto all = read_request(Route::compat, R"(["a",[null,0.5],true])");
+  ASSERT_TRUE(all);
+  EXPECT_EQ(all->parameters.temperature, 0.5F);
+  EXPECT_FALSE(all->parameters.do_sample);
+  EXPECT_TRUE(all->stream);
+}
+
+TEST(ReadRequest, InvocationsTakeTheFirstShapeThatFits) {
+  const auto route = [](const char* body) { return read_request(Route::invocations, body)->route; };
+  EXPECT_EQ(route(R"({"inputs":"a"})"), Route::compat);
+  EXPECT_EQ(route(R"({"messages":[],"inputs":5})"), Route::chat);
+  EXPECT_EQ(route(R"({"prompt":"a"})"), Route::completions);
+  EXPECT_EQ(read_request(Route::invocations, R"({"inputs":)").error().type, ErrorType::body_malformed);
+}
 
 TEST(ReadRequest, NativeBodyWithEveryParameter) {
   const auto request = read_request(Route::generate_stream, R"({"inputs":"What is Deep Learning?","parameters":{
@@ -163,17 +208,32 @@ TEST(ReadRequest, ChatMessagesOfEveryKind) {
   EXPECT_TRUE(request->stream && request->include_usage && request->logprobs);
 }
 
+TEST(ReadRequest, ToolsAndToolCallsAreKeptAsWritten) {
+  const auto request = read_request(Route::chat, R"({"messages":[{"role":"assistant","content":null,"tool_calls":
+    [{"id":"0","type":"function","function":{"name":"f","arguments":"{}"}}]},
+    {"role":"tool","tool_call_id":"0","content":"7"}],
+    "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"tool_choice":"f"})");
+  ASSERT_TRUE(request) << request.error().text;
+  EXPECT_FALSE(request->messages[0].has_content);
+  EXPECT_THAT(request->messages[0].tool_calls, ::testing::StartsWith("[{\"id\":\"0\""));
+  EXPECT_EQ(request->messages[1].tool_call_id, "0");
+  EXPECT_EQ(request->tools.definitions,
+            R"([{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])");
+  EXPECT_EQ(request->tools.choice, ToolUse::Choice::named);
+}
+
 TEST(ReadRequest, WhatIsNotSupportedIsNoticed) {
-  const auto tools = R"({"messages":[],"tools":[{"type":"function"}])";
-  EXPECT_TRUE(read_request(Route::chat, std::string(tools) + "}")->has_tools);
-  EXPECT_FALSE(read_request(Route::chat, std::string(tools) + R"(,"tool_choice":"none"})")->has_tools);
+  const auto tools = R"({"messages":[],"tools":[])";
+  EXPECT_TRUE(read_request(Route::chat, std::string(tools) + "}")->tools.is_given);
+  EXPECT_EQ(read_request(Route::chat, std::string(tools) + R"(,"tool_choice":"none"})")->tools.choice,
+            ToolUse::Choice::none);
   EXPECT_TRUE(read_request(Route::chat, R"({"messages":[{"role":"user","content":[{"type":"image_url",
     "image_url":{"url":"http://x"}}]}]})")
                   ->has_images);
   EXPECT_TRUE(read_request(Route::chat, R"({"messages":[],"response_format":{"type":"regex","value":"a"}})")
                   ->parameters.has_grammar);
   EXPECT_TRUE(read_request(Route::completions, R"({"prompt":"a","suffix":""})")->has_suffix);
-  EXPECT_EQ(read_request(Route::completions, R"({"prompt":["a","b"]})")->prompts, 2U);
+  EXPECT_EQ(read_request(Route::completions, R"({"prompt":["a","b"]})")->prompts.size(), 2U);
   EXPECT_EQ(read_request(Route::chat, R"({"messages":[],"presence_penalty":-2})")->parameters.repetition_penalty, 0.0F);
 }
 
@@ -196,7 +256,8 @@ TEST(ReadRequest, AnyMutationOfABodyIsReadOrRefused) {
     std::string hostile = body;
     for (int n = 0; n < 1 + round % 3; ++n) hostile[random() % hostile.size()] = static_cast<char>(random() % 256);
     hostile.resize(hostile.size() - random() % 8);
-    for (const Route route : {Route::compat, Route::chat, Route::completions, Route::gateway}) {
+    for (const Route route : {Route::compat, Route::chat, Route::completions, Route::gateway, Route::vertex,
+                              Route::invocations, Route::tokenize}) {
       const auto request = read_request(route, hostile);
       if (!request) {
         ++refused;
@@ -204,7 +265,7 @@ TEST(ReadRequest, AnyMutationOfABodyIsReadOrRefused) {
       }
     }
   }
-  EXPECT_GT(refused, 60'000);
+  EXPECT_GT(refused, 100'000);
 }
 
 }  // namespace

@@ -26,7 +26,9 @@ TEST_P(RefusedParameters, InTgisWords) {
 INSTANTIATE_TEST_SUITE_P(
     Table, RefusedParameters,
     ::testing::Values(
-        Refusal{R"({"best_of":2})", "`best_of` != 1 is not allowed for this endpoint"},
+        Refusal{R"({"best_of":2})", "you must use sampling when `best_of` is > 1"},
+        Refusal{R"({"best_of":3,"temperature":0})", "`best_of` must be > 0 and <= 2. Given: 3"},
+        Refusal{R"({"best_of":2,"do_sample":true,"seed":1})", "`seed` must not be set when `best_of` > 1"},
         Refusal{R"({"temperature":0})", "`temperature` must be strictly positive"},
         Refusal{R"({"temperature":-1,"top_p":2})", "`temperature` must be strictly positive"},
         Refusal{R"({"repetition_penalty":0.0})", "`repetition_penalty` must be strictly positive"},
@@ -38,11 +40,12 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{R"({"top_k":-5})", "`top_k` must be strictly positive"},
         Refusal{R"({"max_new_tokens":0})", "`max_new_tokens` must be strictly positive"},
         Refusal{R"({"stop":["a","b","c","d","e"]})", "`stop` supports up to 4 stop sequences. Given: 5"},
-        Refusal{R"({"top_n_tokens":5})", "`top_n_tokens` must be >= 0 and <= 0. Given: 5"},
+        Refusal{R"({"top_n_tokens":6})", "`top_n_tokens` must be >= 0 and <= 5. Given: 6"},
         Refusal{R"({"truncate":0})", "`truncate` must be strictly positive and less than 32767. Given: 0"},
         Refusal{R"({"truncate":32768})", "`truncate` must be strictly positive and less than 32767. Given: 32768"},
-        Refusal{R"({"grammar":{"type":"regex","value":"a"}})", "grammar is not supported"},
-        Refusal{R"({"watermark":true})", "`watermark` is not supported by this server"}));
+        Refusal{R"({"min_tokens":3,"max_new_tokens":2})",
+                "`min_tokens` must be <= 2, the longest answer possible here. Given: 3"},
+        Refusal{R"({"grammar":{"type":"regex","value":"a"}})", "grammar is not supported"}));
 
 std::string error_of(Route route, const std::string& body) {
   const auto valid = validated(route, body);
@@ -62,9 +65,10 @@ TEST(Validate, PromptLimits) {
             "validation: Input validation error: `inputs` cannot be empty");
   std::string words;
   for (int i = 0; i < 32767; ++i) words += " a";
-  EXPECT_EQ(error_of(Route::generate, R"({"inputs":")" + words + R"("})"),
+  EXPECT_EQ(error_of(Route::generate, R"({"inputs":")" + words + R"(","parameters":{"max_new_tokens":100}})"),
             "validation: Input validation error: `inputs` tokens + `max_new_tokens` must be <= 32768. Given: 32767 "
             "`inputs` tokens and 100 `max_new_tokens`");
+  EXPECT_EQ(error_of(Route::generate, R"({"inputs":")" + words + R"("})"), "");
   EXPECT_EQ(error_of(Route::generate, R"({"inputs":")" + words + R"(","parameters":{"max_new_tokens":1}})"), "");
   EXPECT_EQ(error_of(Route::generate, R"({"inputs":")" + words + R"(","parameters":{"truncate":100}})"), "");
 }
@@ -122,17 +126,103 @@ TEST(Validate, ReportedModelFollowsTheRoute) {
 }
 
 TEST(Validate, UnsupportedOpenAiMembersAreNamed) {
-  EXPECT_EQ(error_of(Route::chat, R"({"messages":[{"role":"user","content":"a"}],"tools":[{}]})"),
-            "tool_error: Tool error: `tools` are not supported by this server");
   EXPECT_EQ(error_of(Route::completions, R"({"prompt":"a","suffix":"b"})"),
             "suffix not supported: Suffix is not supported and can be achieved by preprocessing the prompt.");
   EXPECT_EQ(error_of(Route::completions, R"({"prompt":["a","b","c","d","e"]})"),
             "batch size exceeded: Number of prompts exceeds the maximum allowed batch size of 4");
-  EXPECT_EQ(error_of(Route::completions, R"({"prompt":["a","b"]})"),
-            "validation: Input validation error: `prompt` with more than one entry is not supported by this server");
+  const std::string image =
+      R"({"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]})";
   EXPECT_EQ(
-      error_of(Route::chat, R"({"messages":[{"role":"user","content":[{"type":"image_url"}]}]})"),
+      error_of(Route::chat, image),
       "validation: Input validation error: `messages` with content other than text is not supported by this server");
+  const auto strict = validated(Route::chat, image, Dialect::strict_tgi);
+  ASSERT_TRUE(strict);
+  EXPECT_NE(strict->request.prompt.find("![](u)"), std::string::npos);
+}
+
+TEST(Validate, ToolsAnswerAsTgiWithoutGrammars) {
+  const std::string head = R"({"messages":[{"role":"user","content":"a"}],)";
+  const std::string tools = R"("tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}])";
+  const std::string unsupported = "validation: Input validation error: grammar is not supported";
+  EXPECT_EQ(error_of(Route::chat, head + tools + "}"), unsupported);
+  EXPECT_EQ(error_of(Route::chat, head + R"("tools":[]})"), unsupported);
+  EXPECT_EQ(error_of(Route::chat, head + R"("tools":[],"tool_choice":"required"})"), "");
+  EXPECT_EQ(error_of(Route::chat, head + tools + R"(,"tool_choice":"none"})"), "");
+  EXPECT_EQ(error_of(Route::chat, head + tools + R"(,"tool_choice":"f"})"), unsupported);
+  EXPECT_EQ(error_of(Route::chat, head + tools + R"(,"tool_choice":"g"})"),
+            "tool_error: Tool error: Tool with name g not found");
+  EXPECT_EQ(error_of(Route::chat, head + tools + R"(,"tool_choice":{"type":"function","function":{"name":"none"}}})"),
+            "tool_error: Tool error: Tool with name none not found");
+  EXPECT_EQ(error_of(Route::chat, head + R"("tools":[],"response_format":{"type":"regex","value":"a"}})"),
+            "tool_error: Tool error: Grammar and tools are mutually exclusive");
+  EXPECT_EQ(error_of(Route::chat, head + R"("response_format":{"type":"json","value":{}}})"), unsupported);
+}
+
+TEST(Validate, StrictAnswersGoOnInSegments) {
+  const auto long_one =
+      validated(Route::generate, R"({"inputs":"a b","parameters":{"max_new_tokens":1500}})", Dialect::strict_tgi);
+  ASSERT_TRUE(long_one);
+  EXPECT_EQ(long_one->request.max_new_tokens, 1024U);
+  EXPECT_EQ(long_one->total_new_tokens, 1500U);
+  const auto unasked = validated(Route::generate, R"({"inputs":"a b"})", Dialect::strict_tgi);
+  EXPECT_EQ(unasked->total_new_tokens, 32766U);
+  const auto ours = validated(Route::generate, R"({"inputs":"a b","parameters":{"max_new_tokens":1500}})");
+  EXPECT_EQ(ours->request.max_new_tokens, 1500U);
+  EXPECT_EQ(ours->total_new_tokens, 1500U);
+}
+
+TEST(Validate, OurParametersAreUnknownToTheStrictDialect) {
+  const std::string body = R"({"inputs":"a","model":"llama3","parameters":{"ignore_eos":true,"min_tokens":7}})";
+  const auto ours = validated(Route::generate, body);
+  EXPECT_TRUE(ours->request.ignore_eos);
+  EXPECT_EQ(ours->request.min_new_tokens, 7U);
+  EXPECT_EQ(ours->request.model, 1U);
+  const auto strict = validated(Route::generate, body, Dialect::strict_tgi);
+  EXPECT_FALSE(strict->request.ignore_eos);
+  EXPECT_EQ(strict->request.min_new_tokens, 0U);
+  EXPECT_EQ(strict->request.model, 0U);
+  for (const Route route : {Route::chat, Route::completions}) {
+    const std::string openai =
+        route == Route::chat ? R"({"messages":[{"role":"user","content":"a"}])" : R"({"prompt":"a")";
+    const auto valid = validated(route, openai + R"(,"ignore_eos":true,"min_tokens":2})");
+    EXPECT_TRUE(valid->request.ignore_eos);
+    EXPECT_EQ(valid->request.min_new_tokens, 2U);
+  }
+}
+
+TEST(Validate, OnlyPromptDetailsKeepThePrefixCacheFromBeingRead) {
+  EXPECT_TRUE(validated(Route::generate, R"({"inputs":"a"})")->request.reads_prefix_cache);
+  EXPECT_FALSE(validated(Route::generate, R"({"inputs":"a","parameters":{"decoder_input_details":true}})")
+                   ->request.reads_prefix_cache);
+  EXPECT_TRUE(validated(Route::completions, R"({"prompt":"a"})")->request.reads_prefix_cache);
+  EXPECT_FALSE(validated(Route::completions, R"({"prompt":"a"})", Dialect::strict_tgi)->request.reads_prefix_cache);
+  EXPECT_TRUE(validated(Route::completions, R"({"prompt":"a","stream":true})", Dialect::strict_tgi)
+                  ->request.reads_prefix_cache);
+}
+
+TEST(Prepare, SeveralPromptsAndInstancesAreSeveralRequests) {
+  const Validator validator = test_validator();
+  auto prompts = validator.prepare(*read_request(Route::completions, R"({"prompt":["a","b","c"],"max_tokens":4})"));
+  ASSERT_EQ(prompts->size(), 3U);
+  EXPECT_EQ((*prompts)[0].inputs + (*prompts)[1].inputs + (*prompts)[2].inputs, "abc");
+  EXPECT_EQ((*prompts)[1].parameters.max_new_tokens, 4U);
+  auto instances = validator.prepare(
+      *read_request(Route::vertex, R"({"instances":[{"inputs":"a","parameters":{"max_new_tokens":3,"seed":4,"top_k":0}},
+                                       {"messages":[{"role":"user","content":"b"}],"max_tokens":5}]})"));
+  ASSERT_EQ(instances->size(), 2U);
+  EXPECT_EQ(instances->front().parameters.seed, 4U);
+  EXPECT_EQ(instances->front().parameters.top_k, std::nullopt);
+  EXPECT_TRUE(instances->front().parameters.do_sample);
+  EXPECT_EQ(instances->back().parameters.max_new_tokens, 5U);
+  EXPECT_FALSE(instances->back().inputs.empty());
+  EXPECT_EQ(validator.prepare(*read_request(Route::vertex, R"({"instances":[]})")).error().type,
+            ErrorType::no_instances);
+}
+
+TEST(Prepare, AModelsOwnPortServesNoOther) {
+  const auto prepared =
+      test_validator().prepare(*read_request(Route::generate, R"({"inputs":"a","model_id":"qwen2"})"), 1);
+  EXPECT_EQ(prepared->front().model_index, 1U);
 }
 
 }  // namespace

@@ -21,10 +21,10 @@ namespace refserver {
 struct TestServer {
   explicit TestServer(HttpOptions options = {},
                       SimTiming timing = {std::chrono::milliseconds(1), std::chrono::microseconds(100)},
-                      TruthLog* truth_log = nullptr)
+                      TruthLog* truth_log = nullptr, RequestLimits limits = {})
       : work(options.max_concurrent_requests),
         engine({timing, timing}, std::nullopt),
-        server(prepared(options), ServerParts{test_models(), {}, work, tokens, truth_log}),
+        server(prepared(options), ServerParts{test_models(), limits, work, tokens, truth_log}),
         loop(engine, work, tokens),
         thread([this] { server.run(); }) {}
   ~TestServer() { stop(); }
@@ -53,14 +53,15 @@ struct TestServer {
 /// Blocking, with ten seconds of patience: a test never hangs.
 class TestClient {
  public:
-  explicit TestClient(TestServer& server, int receive_buffer = 0) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+  explicit TestClient(TestServer& server, int receive_buffer = 0) : TestClient(server.server.port(), receive_buffer) {}
+  explicit TestClient(std::uint16_t port, int receive_buffer = 0) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
     const timeval patience{10, 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (receive_buffer > 0) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_port = htons(server.server.port());
+    address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     // The sockets API takes every kind of address through this one type.
     EXPECT_EQ(::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
@@ -109,14 +110,14 @@ class TestClient {
     return was_closed_;
   }
 
-  struct Answer {
+  struct Reply {
     int status = 0;
     std::string head;
     std::string body;
   };
   /// One response: body by content-length, or chunked with the chunks joined.
-  Answer read_answer() {
-    Answer answer;
+  Reply read_answer() {
+    Reply answer;
     answer.head = read_until("\r\n\r\n");
     if (answer.head.size() < 12) return answer;
     answer.status = std::stoi(answer.head.substr(9, 3));
@@ -135,11 +136,11 @@ class TestClient {
     return answer;
   }
 
-  Answer post(std::string_view path, const std::string& body) {
+  Reply post(std::string_view path, const std::string& body) {
     send(request(path, body));
     return read_answer();
   }
-  Answer get(const std::string& path) {
+  Reply get(const std::string& path) {
     send("GET " + path + " HTTP/1.1\r\nhost: test\r\n\r\n");
     return read_answer();
   }

@@ -1,0 +1,111 @@
+// One HTTP answer made of one or more generated sequences, on its way to one client: takes permits, validates, hands
+// sequences to the engine, formats tokens as they come and writes each at once.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "refserver/http/response_head.hpp"
+#include "refserver/http/sequence.hpp"
+#include "refserver/http/service.hpp"
+#include "refserver/http/socket_writer.hpp"
+
+namespace refserver {
+
+/// What is known of a request once it was read.
+struct RequestFacts {
+  Route route = Route::generate;
+  TimePoint received;
+  std::optional<std::string> client_id;
+  Persistence persistence = Persistence::keep;
+  Framing framing = Framing::chunked;
+  std::string allow_origin = "*";
+};
+
+class Answer final : public SocketWriter::Listener, public std::enable_shared_from_this<Answer> {
+ public:
+  /// `on_done` is called once, when the last byte was handed over or the answer was given up; it must not destroy the
+  /// socket, which is kept alive by the pointer.
+  Answer(Service& service, Face& face, std::shared_ptr<SocketWriter::Socket> socket, RequestFacts facts,
+         std::function<void()> on_done);
+  ~Answer() override;
+  Answer(const Answer&) = delete;
+  Answer& operator=(const Answer&) = delete;
+
+  /// Starts everything the body asks for and, for streams, sends the head. Whatever goes wrong becomes the answer.
+  void start(GenerateRequest request);
+
+  /// A token of the sequence with this index.
+  void on_token(std::size_t sequence, const TokenEvent& event);
+  /// The client is gone or too slow, or the server must stop: drops the sequences at the engine and closes the socket.
+  void abandon(std::string_view outcome);
+  /// Looks at the write deadline and at silence on streams.
+  void on_tick(TimePoint now);
+  void on_written() override;
+  void on_write_failed() override;
+
+  bool is_done() const { return is_done_; }
+  /// True if the connection can serve another request.
+  bool can_continue() const { return is_done_ && !is_broken_ && facts_.persistence != Persistence::close; }
+
+ private:
+  // answer_start.cpp: from the request to the engine.
+  void add_sequence(std::size_t job);
+  void start_stream();
+  void start_whole();
+  void begin_validation(std::size_t job);
+  void on_validated(std::size_t job, Result<ValidatedRequest, Error> valid);
+  void submit_job(std::size_t job, ValidatedRequest valid);
+  void submit(std::size_t sequence, ValidatedRequest valid);
+  void run_validation(const GenerateRequest& request, std::uint64_t seed,
+                      std::function<void(Result<ValidatedRequest, Error>)> then);
+  void continue_or_end(std::size_t sequence, TokenEvent last);
+  void submit_next_segment(std::size_t sequence, TokenEvent last, ValidatedRequest valid);
+
+  // answer.cpp: from tokens to bytes.
+  void append_stream_head();
+  void refuse(const Error& error);
+  void fail(std::size_t sequence, Error error);
+  void take_token(std::size_t sequence, const TokenEvent& event);
+  void append_token(Sequence& sequence, const TokenEvent& event);
+  void take_turns();
+  void close_sequence(Sequence& sequence);
+  void end_stream();
+  void add_common_headers(ResponseHead& head) const;
+  void flush();
+  void drop_at_engine();
+
+  // answer_end.cpp: whole bodies, the truth log, metrics.
+  bool is_best_of() const { return jobs_.size() == 1 && sequences_.size() > 1; }
+  std::size_t best_sequence() const;
+  void finish_whole();
+  void count_tokens(const Sequence& sequence, std::size_t stamps);
+  void finish();
+  void record_success(const Sequence& sequence);
+
+  Service& service_;
+  Face& face_;
+  RequestFacts facts_;
+  std::function<void()> on_done_;
+  SocketWriter writer_;
+  std::vector<GenerateRequest> jobs_;
+  std::vector<Sequence> sequences_;
+  std::vector<std::size_t> ended_;  ///< sequences of a whole answer in the order they ended
+  std::size_t turn_ = 0;            ///< the sequence whose event a shared stream waits for
+  std::size_t open_ = 0;            ///< sequences not closed
+  std::size_t winner_ = 0;          ///< of best_of
+  std::size_t validating_ = 0;      ///< requests on the validation pool
+  Route route_;
+  bool is_stream_ = false;
+  TimePoint last_write_;
+  SseBuffer out_;                   ///< formatted, not yet handed to the kernel
+  bool is_last_formatted_ = false;  ///< everything there is to send is in the buffers
+  bool is_starting_ = false;        ///< start() writes once, at its end
+  bool is_broken_ = false;
+  bool is_done_ = false;
+};
+
+}  // namespace refserver

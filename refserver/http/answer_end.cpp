@@ -1,0 +1,132 @@
+// The end of an answer: the whole body with its headers, the truth log, the metrics.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <ctime>
+#include <utility>
+
+#include "refserver/http/answer.hpp"
+
+namespace refserver {
+namespace {
+
+std::uint64_t milliseconds_between(TimePoint from, TimePoint to) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count());
+}
+
+/// Seconds as the shortest decimal that reads back as the same number.
+std::string seconds_text(TimePoint from, TimePoint to) {
+  std::array<char, 32> digits{};
+  const double seconds = seconds_between(from, to);
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), seconds, std::chars_format::fixed).ptr;
+  return {digits.data(), end};
+}
+
+/// What TGI's x- headers tell of one sequence, or of several added up.
+struct Timings {
+  std::uint64_t characters = 0;
+  std::uint64_t total = 0;
+  std::uint64_t validation = 0;
+  std::uint64_t queue = 0;
+  std::uint64_t inference = 0;
+  std::uint64_t per_token = 0;
+  std::uint64_t prompt_tokens = 0;
+  std::uint64_t generated_tokens = 0;
+
+  void add(const Sequence& s) {
+    const std::uint64_t tokens = s.whole->tokens();
+    characters += s.whole->shape().prompt_characters;
+    total += milliseconds_between(s.truth.received, s.ended);
+    validation += milliseconds_between(s.truth.received, s.queued);
+    queue += milliseconds_between(s.queued, s.started_at());
+    inference += milliseconds_between(s.started_at(), s.ended);
+    per_token += milliseconds_between(s.started_at(), s.ended) / tokens;
+    prompt_tokens += s.prompt_tokens;
+    generated_tokens += tokens;
+  }
+};
+
+}  // namespace
+
+std::size_t Answer::best_sequence() const {
+  std::size_t best = 0;
+  for (std::size_t i = 1; i < sequences_.size(); ++i) {
+    // The first of equals wins.
+    if (sequences_[i].whole->mean_logprob() > sequences_[best].whole->mean_logprob()) best = i;
+  }
+  return best;
+}
+
+void Answer::finish_whole() {
+  std::vector<const CollectedAnswer*> parts;
+  Timings timings;
+  if (is_best_of()) {
+    winner_ = best_sequence();
+    parts.push_back(sequences_[winner_].whole.get());
+    timings.add(sequences_[winner_]);
+    for (std::size_t i = 0; i < sequences_.size(); ++i) {
+      if (i != winner_) parts.push_back(sequences_[i].whole.get());
+    }
+  } else {
+    // Completions come in the order they ended, vertex in the order they were asked for.
+    if (route_ == Route::vertex) std::sort(ended_.begin(), ended_.end());
+    for (const std::size_t i : ended_) {
+      parts.push_back(sequences_[i].whole.get());
+      timings.add(sequences_[i]);
+    }
+  }
+  const std::string body = make_whole_body(parts, std::time(nullptr));
+  ResponseHead head(200);
+  head.header("content-type", "application/json");
+  if (route_ != Route::vertex) {
+    head.header("x-compute-type", service_.options.compute_type);
+    if (route_ != Route::completions) {
+      head.header("x-compute-time", seconds_text(facts_.received, sequences_[winner_].ended));
+    }
+    head.header("x-compute-characters", timings.characters).header("x-total-time", timings.total);
+    head.header("x-validation-time", timings.validation).header("x-queue-time", timings.queue);
+    head.header("x-inference-time", timings.inference).header("x-time-per-token", timings.per_token);
+    head.header("x-prompt-tokens", timings.prompt_tokens).header("x-generated-tokens", timings.generated_tokens);
+  }
+  add_common_headers(head);
+  head.header("content-length", body.size());
+  out_.bytes() = std::move(head).finish(facts_.persistence, facts_.allow_origin) + body;
+  is_last_formatted_ = true;
+}
+
+/// `stamps` tokens were handed to the kernel at `last_write_`.
+void Answer::count_tokens(const Sequence& sequence, std::size_t stamps) {
+  const TruthRecord& truth = sequence.truth;
+  const std::size_t first = truth.achieved.size() - stamps;
+  face_.count([&](ServerMetrics& m) {
+    if (first == 0) m.on_first_token(seconds_between(facts_.received, last_write_));
+    for (std::size_t i = first; i < truth.achieved.size(); ++i) {
+      m.on_token(seconds_between(sequence.whole ? truth.due.back() : truth.due[i], last_write_));
+    }
+  });
+}
+
+void Answer::finish() {
+  is_done_ = true;
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    Sequence& sequence = sequences_[i];
+    service_.receivers.erase(sequence.truth.id);
+    if (sequence.outcome == "ok" && (!is_best_of() || i == winner_)) record_success(sequence);
+    sequence.truth.outcome = sequence.outcome;
+    if (service_.truth_log != nullptr) service_.truth_log->write(std::move(sequence.truth));
+    // While the pool still works for this answer, its permits stand for that work.
+    if (validating_ == 0) sequence.permit.reset();
+  }
+  on_done_();
+}
+
+void Answer::record_success(const Sequence& sequence) {
+  const TimePoint start = facts_.received;
+  const SuccessTimes times{seconds_between(start, sequence.ended), seconds_between(start, sequence.queued),
+                           seconds_between(sequence.queued, sequence.started_at()),
+                           seconds_between(sequence.started_at(), sequence.ended)};
+  const auto tokens = static_cast<std::uint32_t>(sequence.truth.due.size());
+  face_.count([&](ServerMetrics& m) { m.on_success(times, tokens); });
+}
+
+}  // namespace refserver
