@@ -167,7 +167,7 @@ class Model {
     }
     RC_ASSERT(parents.size() == pool_.cached_contents());
     RC_ASSERT(cached == pool_.cached_blocks());
-    for (const auto& [content, parent] : parents) RC_ASSERT(parent == 0 || parents.contains(parent));
+    for (const auto& [content, parent] : parents) RC_ASSERT((parent == 0 || parents.contains(parent)));
   }
 
   BlockPool pool_;
