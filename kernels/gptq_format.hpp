@@ -74,6 +74,14 @@ class GptqMatrix {
     // Per field: adding to the whole word would carry into the neighbour where a wrapped 15 stands for zero 0.
     return tensors_.version == GptqVersion::v1 ? (stored + 1) & code_mask_ : stored;
   }
+  /// The packed words of row k, [out]: word n holds code (k, n) from bit `code_shift(k)` on.
+  const std::uint32_t* word_row(std::size_t k) const noexcept {
+    return tensors_.qweight.data.data() + (k >> word_shift_) * out();
+  }
+  unsigned code_shift(std::size_t k) const noexcept {
+    return static_cast<unsigned>(k & ((std::size_t{1} << word_shift_) - 1)) * tensors_.bits;
+  }
+  half_bits scale_bits(std::size_t g, std::size_t n) const noexcept { return tensors_.scales.data[g * out() + n]; }
   float scale(std::size_t g, std::size_t n) const noexcept { return to_float(tensors_.scales.data[g * out() + n]); }
   /// Group of row k.
   std::size_t group(std::size_t k) const noexcept {

@@ -1,78 +1,197 @@
-// Arranges the activations once per call, then walks the panels; the arithmetic is in the panel kernels.
+// Checks the shapes of every call and hands it to the kernels of the chosen instruction set.
 #include "kernels/cpu/cpu_backend.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
-#include <numeric>
+#include <optional>
 
-#include "kernels/cpu/panel_kernel.hpp"
+#include "kernels/cpu/pages.hpp"
+#include "kernels/cpu/products.hpp"
+#include "kernels/cpu/top_k.hpp"
 
 namespace kernels {
 namespace {
 
+const KernelTable* find_kernels(CpuIsa isa) {
+  switch (isa) {
+    case CpuIsa::avx512:
+      return find_kernels_avx512();
+    case CpuIsa::avx2:
+      return find_kernels_avx2();
+    case CpuIsa::portable:
+      break;
+  }
+  return find_kernels_portable();
+}
+
+std::string_view name_of(CpuIsa isa) {
+  switch (isa) {
+    case CpuIsa::avx512:
+      return "cpu-avx512";
+    case CpuIsa::avx2:
+      return "cpu-avx2";
+    case CpuIsa::portable:
+      break;
+  }
+  return "cpu-portable";
+}
+
+constexpr std::size_t kElementsAlone = 16384;  ///< below this a loop over rows is not worth a second thread
+
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(CpuIsa isa)
-      : name_(isa == CpuIsa::avx2 ? "cpu-avx2" : "cpu-portable"),
-        kernel_(isa == CpuIsa::avx2 ? find_panel_kernel_avx2() : multiply_panel_portable) {}
+  CpuBackend(CpuIsa isa, const BackendOptions& options)
+      : name_(name_of(isa)), kernels_(find_kernels(isa)), pool_(kernels_ == nullptr ? 1 : options.threads) {
+    if (kernels_ != nullptr) products_.emplace(*kernels_, pool_, options.precision);
+  }
 
   std::string_view name() const noexcept override { return name_; }
-  bool available() const noexcept override { return kernel_ != nullptr; }
+  bool available() const noexcept override { return kernels_ != nullptr; }
 
-  std::unique_ptr<const QuantizedMatrix> upload(const GptqMatrix& weights) const override {
-    return std::make_unique<PanelMatrix>(weights);
+  std::unique_ptr<const WeightMatrix> upload(std::span<const GptqMatrix> parts,
+                                             std::span<const float> bias) const override {
+    return std::make_unique<PanelMatrix>(parts, bias, arena_, [this](std::size_t count, const auto& body) {
+      constexpr std::size_t kPanels = 8;
+      pool_.run((count - 1) / kPanels + 1,
+                [&](std::size_t i) { body(i * kPanels, std::min((i + 1) * kPanels, count)); });
+    });
+  }
+  std::unique_ptr<const WeightMatrix> upload(const DenseMatrix& weights, std::span<const float> bias) const override {
+    return std::make_unique<HostDenseMatrix>(weights, bias, arena_);
+  }
+  std::unique_ptr<Buffer> make_buffer(std::size_t size) const override { return std::make_unique<HostBuffer>(size); }
+  void write(const Rows& to, std::span<const float> values) override {
+    const HostRows rows(to);
+    assert(values.size() == rows.rows() * rows.cols());
+    for (std::size_t r = 0; r < rows.rows(); ++r)
+      std::copy_n(values.data() + r * rows.cols(), rows.cols(), rows.row(r));
+  }
+  std::span<const float> view(const Rows& from) override {
+    const HostRows rows(from);
+    assert(rows.rows() <= 1 || rows.stride() == rows.cols());
+    return {rows.row(0), rows.rows() * rows.cols()};
+  }
+  std::unique_ptr<KvCache> make_kv_cache(const KvShape& shape) const override {
+    return std::make_unique<HostKvCache>(shape, arena_);
+  }
+  void copy_blocks(KvCache& cache, std::span<const BlockCopy> copies) override {
+    for (const BlockCopy& copy : copies) dynamic_cast<HostKvCache&>(cache).copy(copy);
   }
 
-  void matmul(const QuantizedMatrix& weights, std::span<const float> x, std::size_t rows, std::span<float> y) override {
-    const auto& matrix = dynamic_cast<const PanelMatrix&>(weights);
-    assert(available() && x.size() == rows * matrix.in() && y.size() == rows * matrix.out());
-    for (std::size_t row = 0; row < rows; row += kTileRows) {
-      const std::size_t tile = std::min(kTileRows, rows - row);
-      arrange(matrix, x.subspan(row * matrix.in(), tile * matrix.in()), tile);
-      for (std::size_t panel = 0; panel < matrix.panels(); ++panel) {
-        kernel_(PanelTile{matrix, panel, tile, x_.data(), sums_.data(), y_.data()});
-        store(matrix, panel, tile, y.subspan(row * matrix.out(), tile * matrix.out()));
-      }
-    }
+  void embed(const WeightMatrix& table, std::span<const std::int32_t> ids, const Rows& y) override;
+  using Backend::matmul;
+  void matmul(const WeightMatrix& weights, const Rows& x, const Rows& y) override;
+  void rmsnorm(const Rows& x, const Rows& weight, float epsilon, const Rows& y) override;
+  void add_rmsnorm(const Rows& delta, const Rows& x, const Rows& weight, float epsilon, const Rows& y) override;
+  void silu_mul(const Rows& gate, const Rows& up, const Rows& y) override;
+  void gather(const Rows& x, std::span<const std::int32_t> rows, const Rows& y) override;
+  std::unique_ptr<const PagedBatch> plan(std::span<const SequenceRows> sequences, std::span<const float> frequencies,
+                                         const KvShape& shape) const override {
+    return std::make_unique<HostBatch>(sequences, frequencies, shape);
   }
+  void rope_and_store(const PagedBatch& batch, KvCache& cache, std::size_t layer, const Rows& q, const Rows& k,
+                      const Rows& v) override;
+  void attention(const PagedBatch& batch, const KvCache& cache, std::size_t layer, const Rows& q,
+                 const Rows& y) override;
+  void top_k(const Rows& x, std::size_t k, std::span<float> values, std::span<std::int32_t> ids) override;
 
  private:
-  void arrange(const PanelMatrix& matrix, std::span<const float> x, std::size_t rows) {
-    const std::size_t stride = matrix.word_rows() * kCodesPerWord;
-    x_.resize(rows * stride);
-    sums_.clear();
-    for (std::size_t row = 0; row < rows; ++row) {
-      const std::span<float> to(x_.data() + row * stride, stride);
-      matrix.arrange(x.subspan(row * matrix.in(), matrix.in()), to);
-      std::size_t begin = 0;
-      for (const std::size_t end : matrix.group_ends()) {
-        const auto group = to.subspan(begin * kCodesPerWord, (end - begin) * kCodesPerWord);
-        sums_.push_back(std::accumulate(group.begin(), group.end(), 0.0F));
-        begin = end;
-      }
-    }
-  }
-
-  void store(const PanelMatrix& matrix, std::size_t panel, std::size_t rows, std::span<float> y) const {
-    const std::size_t first = panel * kPanelColumns;
-    const std::size_t columns = std::min(kPanelColumns, matrix.out() - first);
-    for (std::size_t row = 0; row < rows; ++row) {
-      std::copy_n(y_.data() + row * kPanelColumns, columns, y.data() + row * matrix.out() + first);
-    }
+  /// Calls body(row) for every row, in parallel where there is enough to do.
+  template <class Body>
+  void for_rows(std::size_t rows, std::size_t cols, const Body& body) {
+    if (rows == 0) return;
+    const std::size_t step = rows * cols < kElementsAlone ? rows : std::max<std::size_t>(kElementsAlone / 4 / cols, 1);
+    pool_.run((rows - 1) / step + 1, [&](std::size_t chunk) {
+      for (std::size_t row = chunk * step; row < std::min((chunk + 1) * step, rows); ++row) body(row);
+    });
   }
 
   std::string_view name_;
-  PanelKernel kernel_;
-  std::vector<float> x_;     // workspace: one tile of arranged activations
-  std::vector<float> sums_;  // workspace: their sums per group
-  std::array<float, kTileRows * kPanelColumns> y_{};
+  const KernelTable* kernels_;
+  mutable ThreadPool pool_;  // Uploading shares the threads; one caller at a time, as everything here.
+  mutable WeightArena arena_;
+  std::optional<Products> products_;
 };
+
+void CpuBackend::embed(const WeightMatrix& table, std::span<const std::int32_t> ids, const Rows& y) {
+  const DenseMatrix& weights = dynamic_cast<const HostDenseMatrix&>(table).weights();
+  const HostRows to = shaped(y, ids.size(), weights.in);
+  for (std::size_t r = 0; r < ids.size(); ++r) {
+    assert(ids[r] >= 0 && static_cast<std::size_t>(ids[r]) < weights.out);
+    for (std::size_t k = 0; k < weights.in; ++k) to.row(r)[k] = weights.at(static_cast<std::size_t>(ids[r]), k);
+  }
+}
+
+void CpuBackend::matmul(const WeightMatrix& weights, const Rows& x, const Rows& y) {
+  const HostRows from = shaped(x, x.rows, weights.in());
+  const HostRows to = shaped(y, x.rows, weights.out());
+  if (const auto* panels = dynamic_cast<const PanelMatrix*>(&weights)) return products_->multiply(*panels, from, to);
+  products_->multiply(dynamic_cast<const HostDenseMatrix&>(weights), from, to);
+}
+
+void CpuBackend::rmsnorm(const Rows& x, const Rows& weight, float epsilon, const Rows& y) {
+  const HostRows from(x);
+  const HostRows to = shaped(y, x.rows, x.cols);
+  const float* const factors = shaped(weight, 1, x.cols).row(0);
+  for_rows(x.rows, x.cols,
+           [&](std::size_t r) { kernels_->rmsnorm(nullptr, from.row(r), factors, epsilon, to.row(r), x.cols); });
+}
+
+void CpuBackend::add_rmsnorm(const Rows& delta, const Rows& x, const Rows& weight, float epsilon, const Rows& y) {
+  const HostRows residual(x);
+  const HostRows added = shaped(delta, x.rows, x.cols);
+  const HostRows to = shaped(y, x.rows, x.cols);
+  const float* const factors = shaped(weight, 1, x.cols).row(0);
+  for_rows(x.rows, x.cols, [&](std::size_t r) {
+    kernels_->rmsnorm(added.row(r), residual.row(r), factors, epsilon, to.row(r), x.cols);
+  });
+}
+
+void CpuBackend::silu_mul(const Rows& gate, const Rows& up, const Rows& y) {
+  const HostRows gates(gate);
+  const HostRows ups = shaped(up, gate.rows, gate.cols);
+  const HostRows to = shaped(y, gate.rows, gate.cols);
+  for_rows(gate.rows, gate.cols,
+           [&](std::size_t r) { kernels_->silu_mul(gates.row(r), ups.row(r), to.row(r), gate.cols); });
+}
+
+void CpuBackend::gather(const Rows& x, std::span<const std::int32_t> rows, const Rows& y) {
+  const HostRows from(x);
+  const HostRows to = shaped(y, rows.size(), x.cols);
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    assert(rows[r] >= 0 && static_cast<std::size_t>(rows[r]) < x.rows);
+    std::copy_n(from.row(static_cast<std::size_t>(rows[r])), x.cols, to.row(r));
+  }
+}
+
+void CpuBackend::rope_and_store(const PagedBatch& batch, KvCache& cache, std::size_t layer, const Rows& q,
+                                const Rows& k, const Rows& v) {
+  auto& pages = dynamic_cast<HostKvCache&>(cache);
+  const std::size_t width = pages.shape().kv_heads * pages.shape().head_dim;
+  kernels::rope_and_store(*kernels_, pool_, dynamic_cast<const HostBatch&>(batch), pages, layer,
+                          shaped(q, batch.rows(), q.cols), shaped(k, batch.rows(), width),
+                          shaped(v, batch.rows(), width));
+}
+
+void CpuBackend::attention(const PagedBatch& batch, const KvCache& cache, std::size_t layer, const Rows& q,
+                           const Rows& y) {
+  attend(*kernels_, pool_, dynamic_cast<const HostBatch&>(batch), dynamic_cast<const HostKvCache&>(cache), layer,
+         shaped(q, batch.rows(), q.cols), shaped(y, batch.rows(), q.cols));
+}
+
+void CpuBackend::top_k(const Rows& x, std::size_t k, std::span<float> values, std::span<std::int32_t> ids) {
+  const HostRows from(x);
+  assert(k > 0 && k <= x.cols && x.cols <= INT32_MAX);
+  assert(values.size() == x.rows * k && ids.size() == x.rows * k);
+  for_rows(x.rows, x.cols, [&](std::size_t r) {
+    find_top_k(*kernels_, from.span(r), values.subspan(r * k, k), ids.subspan(r * k, k));
+  });
+}
 
 }  // namespace
 
-std::unique_ptr<Backend> make_cpu_backend(CpuIsa isa) {
-  return std::make_unique<CpuBackend>(isa);
+std::unique_ptr<Backend> make_cpu_backend(CpuIsa isa, const BackendOptions& options) {
+  return std::make_unique<CpuBackend>(isa, options);
 }
 
 }  // namespace kernels

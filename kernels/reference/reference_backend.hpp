@@ -7,7 +7,7 @@
 
 namespace kernels {
 
-/// Always available. Weights are expanded to float at upload; sums are in double.
+/// Always available, always exact, one thread. Weights are expanded to float at upload; sums are in double.
 std::unique_ptr<Backend> make_reference_backend();
 
 }  // namespace kernels

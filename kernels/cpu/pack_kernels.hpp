@@ -1,0 +1,82 @@
+// Arranging rows of x for the panel kernels: into the order of the matrix's rows, tile by tile, and for the fast
+// kernels rounded to 8 bits block by block.
+#pragma once
+
+#include <cstring>
+
+#include "kernels/cpu/kernel_table.hpp"
+#include "kernels/cpu/simd.hpp"
+
+namespace kernels::PLUMBLINE_SIMD {
+
+/// One block of x in the matrix's order, zero where it pads: rows begin .. begin + count of `to`.
+inline void collect(const PackJob& job, std::size_t begin, std::size_t count, float* to) {
+  if (job.matrix.in_order()) {
+    std::memcpy(to, job.x + begin, count * sizeof *to);
+    return;
+  }
+  const std::uint32_t* rows = job.matrix.rows().data() + begin;
+  for (std::size_t i = 0; i < count; ++i) to[i] = rows[i] == PanelMatrix::kPadding ? 0.0F : job.x[rows[i]];
+}
+
+/// Deals a block out to its steps: `width` elements each, the row's place among `rows`.
+template <class T>
+inline void deal(const PackJob& job, const T* block, std::size_t first_step, std::size_t last_step, T* to) {
+  const std::size_t width = job.matrix.step_rows();
+  for (std::size_t step = first_step; step < last_step; ++step, block += width) {
+    std::memcpy(to + (step * job.rows + job.row) * width, block, width * sizeof *to);
+  }
+}
+
+inline void pack_exact(const PackJob& job) {
+  float block[kMaxBlockRows];
+  std::size_t begin = 0;
+  for (std::size_t b = 0; b < job.matrix.blocks(); ++b) {
+    const std::size_t end = job.matrix.block_ends()[b];
+    const std::size_t count = (end - begin) * job.matrix.step_rows();
+    collect(job, begin * job.matrix.step_rows(), count, block);
+    float total = 0;
+    for (std::size_t i = 0; i < count; ++i) total += block[i];
+    job.to.float_sums[b * job.rows + job.row] = total;
+    deal(job, block, begin, end, job.to.floats);
+    begin = end;
+  }
+}
+
+/// Rounds `count` floats (padded with zeros to a multiple of 16) to bytes: x = scale * byte, the greatest magnitude
+/// becoming 127. Gives the scale and the sum of the bytes.
+PLUMBLINE_INLINE float round_block(const float* block, std::size_t count, std::int8_t* to, std::int32_t& total) {
+  F32 peak = zero();
+  for (std::size_t i = 0; i < count; i += kPanelColumns) peak = max(peak, magnitude(load(block + i)));
+  const float greatest = largest(peak);
+  // Below this the inverse would overflow; such a block is zero for every purpose.
+  const bool empty = !(greatest > 1e-30F);
+  const F32 inverse = set(empty ? 0.0F : 127.0F / greatest);
+  I32 sums = izero();
+  for (std::size_t i = 0; i < count; i += kPanelColumns) {
+    const I32 bytes = to_ints(mul(load(block + i), inverse));
+    sums = iadd(sums, bytes);
+    store_i8(to + i, bytes);
+  }
+  total = isum(sums);
+  return empty ? 0.0F : greatest / 127.0F;
+}
+
+PLUMBLINE_TARGET inline void pack_fast(const PackJob& job) {
+  float block[kMaxBlockRows];
+  std::int8_t bytes[kMaxBlockRows];
+  std::size_t begin = 0;
+  for (std::size_t b = 0; b < job.matrix.blocks(); ++b) {
+    const std::size_t end = job.matrix.block_ends()[b];
+    const std::size_t count = (end - begin) * job.matrix.step_rows();
+    collect(job, begin * job.matrix.step_rows(), count, block);
+    const std::size_t padded = (count + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
+    for (std::size_t i = count; i < padded; ++i) block[i] = 0;
+    std::int32_t& total = job.to.byte_sums[b * job.rows + job.row];
+    job.to.scales[b * job.rows + job.row] = round_block(block, padded, bytes, total);
+    deal(job, bytes, begin, end, job.to.bytes);
+    begin = end;
+  }
+}
+
+}  // namespace kernels::PLUMBLINE_SIMD

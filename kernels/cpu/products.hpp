@@ -1,0 +1,57 @@
+// Products of a weight matrix with rows of activations: cuts them into tiles and chunks and shares those out. The
+// arithmetic is in the kernels.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "kernels/cpu/kernel_table.hpp"
+#include "kernels/cpu/thread_pool.hpp"
+#include "kernels/host_buffer.hpp"
+
+namespace kernels {
+
+/// Plain weights on the CPU: used in place where they have an owner, else copied.
+class HostDenseMatrix final : public WeightMatrix {
+ public:
+  HostDenseMatrix(const DenseMatrix& weights, std::span<const float> bias, WeightArena& arena);
+  std::size_t in() const noexcept override { return weights_.in; }
+  std::size_t out() const noexcept override { return weights_.out; }
+  std::size_t bytes() const noexcept override { return bytes_; }
+  const DenseMatrix& weights() const noexcept { return weights_; }
+  const float* bias() const noexcept { return bias_.empty() ? nullptr : bias_.data(); }
+
+ private:
+  DenseMatrix weights_;
+  std::vector<float> bias_;
+  std::size_t bytes_ = 0;
+};
+
+/// Holds the workspace for arranged activations; one thread calls it.
+class Products {
+ public:
+  Products(const KernelTable& kernels, ThreadPool& pool, Precision precision)
+      : kernels_(kernels), pool_(pool), precision_(precision) {}
+
+  void multiply(const PanelMatrix& matrix, const HostRows& x, const HostRows& y);
+  void multiply(const HostDenseMatrix& matrix, const HostRows& x, const HostRows& y);
+
+ private:
+  std::size_t tile_rows() const noexcept {
+    return precision_ == Precision::exact ? kernels_.exact_rows : kernels_.fast_rows;
+  }
+  void arrange(const PanelMatrix& matrix, const HostRows& x);
+  /// The arranged rows of the tile that starts at a row.
+  PackedRows packed(const PanelMatrix& matrix, std::size_t first_row) noexcept;
+
+  const KernelTable& kernels_;
+  ThreadPool& pool_;
+  Precision precision_;
+  std::vector<float> floats_;
+  std::vector<float> float_sums_;
+  std::vector<std::int8_t> bytes_;
+  std::vector<std::int32_t> byte_sums_;
+  std::vector<float> scales_;
+};
+
+}  // namespace kernels

@@ -1,0 +1,116 @@
+// Every backend and mode as test parameters, and random values for them. For the tests of this folder.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/gptq_pack.hpp"
+#include "kernels/reference/reference_backend.hpp"
+
+namespace kernels {
+
+/// One way to make a backend. `isa` is meaningless for the reference.
+struct Candidate {
+  bool reference;
+  CpuIsa isa;
+  BackendOptions options;
+
+  std::unique_ptr<Backend> make() const {
+    return reference ? make_reference_backend() : make_cpu_backend(isa, options);
+  }
+  bool fast() const { return !reference && options.precision == Precision::fast; }
+};
+
+inline std::vector<Candidate> all_candidates() {
+  std::vector<Candidate> candidates{{true, CpuIsa::portable, {}}};
+  for (const CpuIsa isa : {CpuIsa::portable, CpuIsa::avx2, CpuIsa::avx512}) {
+    for (const Precision precision : {Precision::exact, Precision::fast}) {
+      for (const std::size_t threads : {1, 3}) candidates.push_back({false, isa, {precision, threads}});
+    }
+  }
+  return candidates;
+}
+
+inline std::string candidate_name(const ::testing::TestParamInfo<Candidate>& info) {
+  std::string name(info.param.make()->name());
+  std::ranges::replace(name, '-', '_');
+  if (!info.param.reference) {
+    name += info.param.fast() ? "_fast_" : "_exact_";
+    name += std::to_string(info.param.options.threads);
+  }
+  return name;
+}
+
+/// Skips visibly where this machine lacks the instructions.
+class EveryBackend : public ::testing::TestWithParam<Candidate> {
+ protected:
+  void SetUp() override {
+    if (!backend_->available()) GTEST_SKIP() << backend_->name() << " cannot run on this machine";
+  }
+  std::unique_ptr<Backend> backend_ = GetParam().make();
+  std::mt19937 random_{42};  // NOLINT: the same values every time
+};
+
+inline std::vector<float> normal_values(std::size_t count, std::mt19937& random, float deviation = 1) {
+  std::normal_distribution<float> normal(0, deviation);
+  std::vector<float> values(count);
+  std::ranges::generate(values, [&] { return normal(random); });
+  return values;
+}
+
+/// A buffer that holds these rows.
+struct Filled {
+  Filled(Backend& backend, std::span<const float> values, std::size_t row_count)
+      : buffer(backend.make_buffer(values.size())), rows(rows_of(*buffer, row_count, values.size() / row_count)) {
+    backend.write(rows, values);
+  }
+  std::unique_ptr<Buffer> buffer;
+  Rows rows;
+};
+
+inline std::vector<float> values_of(Backend& backend, const Rows& rows) {
+  const auto view = backend.view(rows);
+  return {view.begin(), view.end()};
+}
+
+struct LayerShape {
+  std::size_t in;
+  std::size_t out;
+  std::size_t group_size;  ///< 0: one group
+  bool scattered;
+  unsigned bits = 4;
+  bool symmetric = false;
+};
+
+/// Random packed words, in place of codes packed one by one: big layers at small cost.
+inline GptqPacked random_packed(const LayerShape& shape, std::mt19937& random) {
+  const std::size_t size = shape.group_size == 0 ? shape.in : shape.group_size;
+  const std::size_t groups = (shape.in - 1) / size + 1;
+  const std::size_t per_word = codes_per_word(shape.bits);
+  GptqPacked packed{};
+  packed.name = "l";
+  packed.in = shape.in;
+  packed.out = shape.out;
+  packed.bits = shape.bits;
+  packed.qweight.resize(shape.in / per_word * shape.out);
+  for (auto& word : packed.qweight) word = static_cast<std::uint32_t>(random());
+  packed.qzeros.assign(groups * shape.out / per_word, shape.bits == 4 ? 0x77777777U : 0x7F7F7F7FU);
+  if (!shape.symmetric) {
+    for (auto& word : packed.qzeros) word = static_cast<std::uint32_t>(random());
+  }
+  std::uniform_real_distribution<float> scale(0.001F, 0.01F);
+  for (std::size_t i = 0; i < groups * shape.out; ++i) packed.scales.push_back(to_half(scale(random)));
+  if (shape.scattered) {
+    for (std::size_t k = 0; k < shape.in; ++k) packed.g_idx.push_back(static_cast<std::int32_t>(k / size));
+    std::ranges::shuffle(packed.g_idx, random);
+  }
+  return packed;
+}
+
+}  // namespace kernels

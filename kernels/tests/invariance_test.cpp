@@ -1,0 +1,105 @@
+// The promise of both precisions: a row's bits do not depend on the rows beside it, the number of threads, or (as far
+// as cpu_backend.hpp says) the instruction set.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "kernels/tests/backends.hpp"
+
+namespace kernels {
+namespace {
+
+constexpr std::size_t kRows = 29;  // several tiles and a rest, for every instruction set
+
+std::vector<float> product(const Candidate& candidate, const GptqMatrix& matrix, std::span<const float> x,
+                           std::size_t rows) {
+  const auto backend = candidate.make();
+  std::vector<float> y(rows * matrix.out());
+  backend->matmul(*backend->upload(matrix), x, rows, y);
+  return y;
+}
+
+class RowInvariance : public EveryBackend {};
+
+TEST_P(RowInvariance, QuantisedRowsAloneAndInBatches) {
+  for (const LayerShape& shape : {LayerShape{256, 88, 128, true}, LayerShape{384, 104, 32, false, 4, true},
+                                  LayerShape{256, 36, 128, true, 8}, LayerShape{1024, 1000, 128, false, 4, true}}) {
+    const GptqPacked packed = random_packed(shape, random_);
+    const auto matrix = make_gptq_matrix(packed.tensors(), shape.group_size);
+    const auto x = normal_values(kRows * shape.in, random_);
+    const auto together = product(GetParam(), *matrix, x, kRows);
+    const auto weights = backend_->upload(*matrix);
+    for (const std::size_t batch : {1, 2, 7, 16}) {
+      std::vector<float> apart(kRows * shape.out);
+      for (std::size_t row = 0; row < kRows; row += batch) {
+        const std::size_t count = std::min(batch, kRows - row);
+        backend_->matmul(*weights, std::span(x).subspan(row * shape.in, count * shape.in), count,
+                         std::span(apart).subspan(row * shape.out, count * shape.out));
+      }
+      ASSERT_EQ(std::memcmp(apart.data(), together.data(), apart.size() * sizeof(float)), 0)
+          << shape.in << "x" << shape.out << " in batches of " << batch;
+    }
+  }
+}
+
+TEST_P(RowInvariance, DenseRowsAloneAndInBatches) {
+  const auto values = normal_values(200 * 150, random_);
+  const DenseMatrix dense{.data = std::as_bytes(std::span(values)), .out = 150, .in = 200, .type = DenseType::f32};
+  const auto weights = backend_->upload(dense, {});
+  const auto x = normal_values(kRows * 200, random_);
+  std::vector<float> together(kRows * 150), apart(kRows * 150);
+  backend_->matmul(*weights, x, kRows, together);
+  for (std::size_t row = 0; row < kRows; ++row) {
+    backend_->matmul(*weights, std::span(x).subspan(row * 200, 200), 1, std::span(apart).subspan(row * 150, 150));
+  }
+  EXPECT_EQ(apart, together);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, RowInvariance, ::testing::ValuesIn(all_candidates()), candidate_name);
+
+TEST(Invariance, ThreadsAndInstructionSetsGiveTheSameBits) {
+  std::mt19937 random(3);  // NOLINT
+  const LayerShape shape{512, 600, 128, true};
+  const GptqPacked packed = random_packed(shape, random);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 128);
+  const auto x = normal_values(kRows * shape.in, random);
+  std::size_t compared = 0;
+  for (const Precision precision : {Precision::exact, Precision::fast}) {
+    std::vector<float> first;
+    for (const CpuIsa isa : {CpuIsa::avx512, CpuIsa::avx2, CpuIsa::portable}) {
+      // Portable has no fused multiply-add: its exact sums round differently.
+      if (isa == CpuIsa::portable && precision == Precision::exact) first.clear();
+      for (const std::size_t threads : {1, 2, 4}) {
+        const Candidate candidate{false, isa, {precision, threads}};
+        if (!candidate.make()->available()) continue;
+        const auto y = product(candidate, *matrix, x, kRows);
+        if (first.empty()) first = y;
+        ASSERT_EQ(y, first) << candidate.make()->name() << " threads " << threads
+                            << (candidate.fast() ? " fast" : " exact");
+        ++compared;
+      }
+    }
+  }
+  EXPECT_GE(compared, 6U);
+}
+
+TEST(FastPrecision, KeepsFortyDecibelsOnNormalValues) {
+  std::mt19937 random(11);  // NOLINT
+  const LayerShape shape{4096, 256, 128, false, 4, true};
+  const GptqPacked packed = random_packed(shape, random);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 128);
+  const auto x = normal_values(8 * shape.in, random);
+  const auto exact = product({true, CpuIsa::portable, {}}, *matrix, x, 8);
+  const auto fast = product({false, CpuIsa::portable, {Precision::fast, 1}}, *matrix, x, 8);
+  double signal = 0;
+  double noise = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    signal += static_cast<double>(exact[i]) * exact[i];
+    noise += static_cast<double>(exact[i] - fast[i]) * (exact[i] - fast[i]);
+  }
+  EXPECT_GT(signal / noise, 1e4);
+  EXPECT_GT(noise, 0) << "fast is not rounded at all: is it fast?";
+}
+
+}  // namespace
+}  // namespace kernels
