@@ -213,6 +213,11 @@ void Conductor::finish(std::int64_t now) {
     wait_for_signal(monotonic_ns() + 1'000'000);
   }
   totals_.facts.mono_end_ns = monotonic_ns();
+  for (const Lane& lane : lanes_) {
+    const WorkerCounters& c = lane.worker->counters();
+    totals_.facts.clock_error_ns = std::max(totals_.facts.clock_error_ns, c.clock_error_ns.load());
+    totals_.facts.clock_steps = std::max(totals_.facts.clock_steps, c.clock_steps.load());
+  }
   count_planned();
   collect(totals_.facts.mono_end_ns);
   listener_.on_event(totals_.facts, totals_.facts.mono_end_ns, "end", "run ended");
@@ -261,7 +266,7 @@ void Conductor::collect(std::int64_t boundary_ns) {
   merged_->reset();
   for (Lane& lane : lanes_) {
     auto interval = take(lane, boundary_ns);
-    merged_->add(*interval);
+    merged_->add(std::move(*interval));
     interval->reset();
     lane.spare = std::move(interval);
   }
@@ -278,11 +283,8 @@ void Conductor::collect(std::int64_t boundary_ns) {
   totals_.add(*merged_);
   listener_.on_interval(totals_.facts, *merged_);
 
-  exporters::Distribution e2e, ttft;
-  for (const EntryTally& entry : totals_.entries) {
-    e2e.add(entry[Metric::e2e]);
-    ttft.add(entry[Metric::ttft]);
-  }
+  const auto e2e = over_entries(totals_.entries, Metric::e2e);
+  const auto ttft = over_entries(totals_.entries, Metric::ttft);
   snapshot_.e2e_p50_ms = e2e.percentile_ms(0.5);
   snapshot_.e2e_p99_ms = e2e.percentile_ms(0.99);
   snapshot_.ttft_p50_ms = ttft.percentile_ms(0.5);

@@ -36,6 +36,7 @@ void AnswerReader::start(const MixEntry& entry, RequestRecord& record) {
   fields_.clear();
   done_ = final_ = failed_ = whole_read_ = continuous_usage_ = false;
   usage_so_far_ = 0;
+  last_index_.reset();
   usage_.reset();
 }
 
@@ -83,6 +84,8 @@ void AnswerReader::on_token_event(std::int64_t at_ns, std::uint32_t tokens) {
   if (record_->events.empty()) record_->stamps.first_token = at_ns;
   record_->stamps.last_token = at_ns;
   record_->events.push_back({at_ns, tokens});
+  if (fields_.index && last_index_ && *fields_.index != *last_index_ + 1) ++record_->index_breaks;
+  last_index_ = fields_.index;
 }
 
 void AnswerReader::note_error() {

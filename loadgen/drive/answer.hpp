@@ -50,6 +50,7 @@ class AnswerReader {
   bool failed_ = false;  ///< error event or unreadable event
   bool whole_read_ = false;
   std::uint32_t usage_so_far_ = 0;
+  std::optional<std::uint32_t> last_index_;  ///< of the token event before
   bool continuous_usage_ = false;
   std::optional<std::uint32_t> usage_;
 };

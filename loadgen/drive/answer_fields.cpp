@@ -13,6 +13,7 @@ namespace {
 enum class Node : std::uint8_t {
   other,
   root,
+  index,
   token,
   generated_text,
   details,
@@ -37,6 +38,7 @@ Node child(Node parent, std::string_view key) noexcept {
   switch (parent) {
     case Node::root:
       if (key == "token") return Node::token;
+      if (key == "index") return Node::index;
       if (key == "generated_text") return Node::generated_text;
       if (key == "details") return Node::details;
       if (key == "choices") return Node::choices;
@@ -250,6 +252,7 @@ class FieldReader {
       if (at_ != end_ && (*at_ == '+' || *at_ == '-')) ++at_;
       if (!read_digits()) return false;
     }
+    if (is_count && node == Node::index) fields_.index = count;
     if (is_count && node == Node::generated_tokens) fields_.generated_tokens = count;
     if (is_count && node == Node::prompt_tokens) fields_.prompt_tokens = count;
     return note_scalar(node);
@@ -272,6 +275,7 @@ void AnswerFields::clear() {
   has_token = has_generated_text = has_choices = has_text = has_reasoning = has_call = has_error = false;
   generated_text_empty = true;
   choices = 0;
+  index.reset();
   generated_tokens.reset();
   prompt_tokens.reset();
   finish_reason.clear();

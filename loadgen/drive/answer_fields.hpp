@@ -11,8 +11,9 @@ namespace loadgen {
 
 /// What one JSON text (an SSE event's data, or a whole body) said. Absent fields were absent or null.
 struct AnswerFields {
-  // TGI: token{...}, generated_text, details{...}. Gateway: generated_text, tokens.
+  // TGI: index, token{...}, generated_text, details{...}. Gateway: generated_text, tokens.
   bool has_token = false;
+  std::optional<std::uint32_t> index;
   bool has_generated_text = false;
   bool generated_text_empty = true;
   // OpenAI: choices[0].delta / .text / .message

@@ -2,7 +2,6 @@
 // refserver.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <ctime>
 
@@ -14,9 +13,11 @@ inline std::int64_t monotonic_ns() noexcept {
   return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
-/// The same instant as Asio's timers want it (libstdc++'s steady_clock is CLOCK_MONOTONIC).
-inline std::chrono::steady_clock::time_point steady_time(std::int64_t ns) noexcept {
-  return std::chrono::steady_clock::time_point(std::chrono::nanoseconds(ns));
+/// CLOCK_REALTIME, the clock of the kernel's receive stamps.
+inline std::int64_t realtime_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  return static_cast<std::int64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
 }
 
 }  // namespace loadgen

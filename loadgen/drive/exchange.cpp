@@ -1,40 +1,29 @@
-// The stamps of a request are all taken here: directly before the write, directly after each read, before any parsing.
+// Receive stamps are those of the read that brought the bytes: the kernel's where it gives one. Everything completed by
+// one read shares its stamp.
 #include "loadgen/drive/exchange.hpp"
 
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
+#include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 namespace loadgen {
 namespace {
 
 constexpr std::size_t whole_body_limit_bytes = 64 * 1024 * 1024;
 constexpr std::size_t error_body_limit_bytes = 64 * 1024;
-
-/// A stream of tokens is one small segment after the other; acknowledging each of them at once would cost more than
-/// reading it. The kernel forgets this whenever an acknowledgement has been delayed to its limit, as it is before a
-/// first token.
-void acknowledge_lazily(Socket& socket) noexcept {
-  const int off = 0;
-  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
-}
+constexpr std::size_t kept_body_bytes = 256 * 1024;  ///< memory kept from one answer to the next
+constexpr std::size_t kept_events = 65536;
 
 }  // namespace
 
-Outcome connection_outcome(const ErrorCode& ec, bool connected) noexcept {
-  namespace errc = boost::system::errc;
-  if (ec == errc::address_not_available || ec == errc::too_many_files_open ||
-      ec == errc::too_many_files_open_in_system || ec == errc::no_buffer_space || ec == errc::not_enough_memory) {
-    return Outcome::client_resource;
+Outcome connection_outcome(int error, bool connected) noexcept {
+  for (const int ours : {EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+    if (error == ours) return Outcome::client_resource;
   }
   return connected ? Outcome::reset : Outcome::connect;
 }
 
 void Exchange::prepare(const MixEntry& entry, const Timeouts& timeouts) {
-  entry_ = &entry;
   timeouts_ = timeouts;
   auto events = std::move(record.events);
   events.clear();
@@ -42,79 +31,72 @@ void Exchange::prepare(const MixEntry& entry, const Timeouts& timeouts) {
   record.events = std::move(events);
   record.requested_tokens = entry.parameters.max_new_tokens;
   record.streamed = entry.delivery == Delivery::stream;
-  if (record.streamed) record.events.reserve(std::min<std::size_t>(entry.parameters.max_new_tokens, 65536));
+  if (record.streamed) record.events.reserve(std::min<std::size_t>(entry.parameters.max_new_tokens, kept_events));
   http_.reset();
   sse_.reset();
   answer_.start(entry, record);
   body_.clear();
-  is_stream_ = head_seen_ = cut_ = false;
-  connection_ = nullptr;
-  deadline_ns = INT64_MAX;
+  if (body_.capacity() > kept_body_bytes) body_.shrink_to_fit();
+  is_stream_ = head_seen_ = over_ = usable_ = has_just_begun_ = false;
+  deadline_ns_ = INT64_MAX;
+  last_stamp_ns_ = 0;
 }
 
-Task<bool> Exchange::run(Connection& connection) {
-  const ErrorCode send_error = co_await send_request(connection.socket);
-  if (send_error) {
-    on_cut(send_error, monotonic_ns());
-    co_return false;
-  }
-  const std::int64_t total = record.stamps.send + timeouts_.total.count();
-  const std::int64_t first = record.stamps.send + timeouts_.first_token.count();
-  deadline_ns = record.streamed ? std::min(total, first) : total;
-  std::int64_t read_ns = record.stamps.sent;
-  while (http_.state() != HttpParser::State::complete) {
-    const auto [ec, n] = co_await connection.socket.async_read_some(asio::buffer(connection.buffer), as_result);
-    read_ns = monotonic_ns();
-    if (ec == asio::error::eof && !cut_) http_.feed_eof();
-    if (ec && http_.state() != HttpParser::State::complete) {
-      on_cut(ec, read_ns);
-      co_return false;
-    }
-    const bool waited = record.events.empty();
-    on_read({connection.buffer.data(), n}, read_ns);
-    if (!record.events.empty()) deadline_ns = total;
-    if (waited && !record.events.empty()) acknowledge_lazily(connection.socket);
-    if (record.outcome == Outcome::malformed) {
-      answer_.finish_cut(Outcome::malformed, "malformed answer", read_ns);
-      co_return false;
-    }
-  }
-  on_end(read_ns);
-  co_return http_.head().keep_alive;
+void Exchange::on_connecting() noexcept {
+  record.new_connection = true;
+  deadline_ns_ = record.stamps.dispatch + timeouts_.connect.count();
 }
 
-Task<ErrorCode> Exchange::send_request(Socket& socket) {
-  record.stamps.send = monotonic_ns();
-  const ssize_t n = ::send(socket.native_handle(), request_bytes.data(), request_bytes.size(), MSG_NOSIGNAL);
-  ErrorCode ec;
-  if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) ec = ErrorCode(errno, boost::system::system_category());
-  const std::size_t done = n > 0 ? static_cast<std::size_t>(n) : 0;
-  if (!ec && done < request_bytes.size()) {
-    const auto rest = asio::buffer(request_bytes.data() + done, request_bytes.size() - done);
-    std::tie(ec, std::ignore) = co_await asio::async_write(socket, rest, as_result);
-  }
-  record.stamps.sent = monotonic_ns();
-  co_return ec;
+void Exchange::on_connected(std::int64_t at_ns) noexcept {
+  record.stamps.connected = at_ns;
+  deadline_ns_ = INT64_MAX;
 }
 
-void Exchange::on_read(std::string_view bytes, std::int64_t at_ns) {
+void Exchange::on_connect_failed(int error, std::int64_t at_ns) {
+  end_cut(connection_outcome(error, false), "connect: " + std::system_category().message(error), at_ns);
+}
+
+void Exchange::on_sending(std::int64_t at_ns) noexcept {
+  record.stamps.send = last_stamp_ns_ = at_ns;
+  const std::int64_t total = at_ns + timeouts_.total.count();
+  deadline_ns_ = record.streamed ? std::min(total, at_ns + timeouts_.first_token.count()) : total;
+}
+
+void Exchange::on_bytes(std::string_view bytes, const Arrival& arrival) {
+  note_arrival(arrival);
   const std::size_t before = record.events.size();
-  http_.feed(bytes, [&](std::string_view part) {
-    if (!head_seen_) on_head(at_ns);
-    on_body(part, at_ns);
+  const std::size_t used = http_.feed(bytes, [&](std::string_view part) {
+    if (!head_seen_) on_head(arrival.at_ns);
+    on_body(part, arrival.at_ns);
   });
-  if (http_.has_head() && !head_seen_) on_head(at_ns);
-  const std::size_t came = record.events.size() - before;
-  if (came > 0) count_tokens(before);
-  if (came > 1) record.coalesced_events += static_cast<std::uint32_t>(came);
+  if (http_.has_head() && !head_seen_) on_head(arrival.at_ns);
+  has_just_begun_ = before == 0 && !record.events.empty();
+  if (record.events.size() > before) on_tokens(before, arrival);
   if (http_.state() == HttpParser::State::malformed) {
-    answer_.finish_cut(Outcome::malformed, http_.error(), at_ns);
+    end_cut(Outcome::malformed, http_.error(), arrival.at_ns);
+  } else if (record.outcome == Outcome::malformed) {
+    end_cut(Outcome::malformed, "malformed answer", arrival.at_ns);
+  } else if (http_.state() == HttpParser::State::complete) {
+    on_end(arrival.at_ns);
+    usable_ = http_.head().keep_alive && used == bytes.size();  // stray bytes would become the next answer's
   }
 }
 
-/// A token-bearing event whose count is not known (yet) is at least one token.
-void Exchange::count_tokens(std::size_t from_event) {
+void Exchange::note_arrival(const Arrival& arrival) noexcept {
+  last_stamp_ns_ = arrival.at_ns;
+  record.recv_delay_max_ns = std::max(record.recv_delay_max_ns, arrival.delay_ns());
+  if (!arrival.is_kernel_stamp) record.stamp_source = StampSource::user;
+}
+
+void Exchange::on_tokens(std::size_t from_event, const Arrival& arrival) {
+  const std::size_t came = record.events.size() - from_event;
+  if (from_event == 0) {
+    record.recv_delay_first_ns = arrival.delay_ns();
+    deadline_ns_ = record.stamps.send + timeouts_.total.count();
+  }
+  if (came > 1) record.coalesced_events += static_cast<std::uint32_t>(came);
   if (live_tokens == nullptr) return;
+  // A token-bearing event whose count is not known (yet) is at least one token.
   std::uint64_t tokens = 0;
   for (std::size_t i = from_event; i < record.events.size(); ++i) tokens += std::max(record.events[i].tokens, 1U);
   live_tokens->store(live_tokens->load(std::memory_order_relaxed) + tokens, std::memory_order_relaxed);
@@ -124,6 +106,8 @@ void Exchange::on_head(std::int64_t at_ns) {
   head_seen_ = true;
   const ResponseHead& head = http_.head();
   record.stamps.headers = at_ns;
+  // The kernel had the whole request before the answer came, whenever this thread got to look at its clock.
+  record.stamps.sent = std::min(record.stamps.sent, at_ns);
   record.http_status = static_cast<std::uint16_t>(head.status);
   if (head.prompt_tokens) record.input_tokens = head.prompt_tokens;
   is_stream_ = head.status == 200 && head.content_type == "text/event-stream";
@@ -155,48 +139,36 @@ void Exchange::on_end(std::int64_t at_ns) {
     record.output_tokens = *http_.head().generated_tokens;
     record.token_source = TokenSource::server_usage;
   }
+  over_ = true;
 }
 
-void Exchange::on_cut(const ErrorCode& ec, std::int64_t at_ns) {
-  if (cut_) {
-    answer_.finish_cut(cut_outcome_, cut_why_, at_ns);
-    return;
-  }
-  const Outcome resource = connection_outcome(ec, true);
+void Exchange::on_closed(int error, std::int64_t at_ns) {
+  if (error == 0) http_.feed_eof();
+  if (http_.state() == HttpParser::State::complete) return on_end(at_ns);
+  const Outcome resource = connection_outcome(error, true);
   const Outcome outcome = resource == Outcome::client_resource ? resource
                           : head_seen_                         ? Outcome::truncated
                                                                : Outcome::reset;
-  answer_.finish_cut(outcome, ec == asio::error::eof ? "the server closed the connection" : ec.message(), at_ns);
+  end_cut(outcome, error == 0 ? "the server closed the connection" : std::system_category().message(error), at_ns);
 }
 
-void Exchange::fail_connect(const ErrorCode& ec) {
-  const std::int64_t now = monotonic_ns();
-  if (cut_) {
-    answer_.finish_cut(cut_outcome_, cut_why_, now);
-  } else {
-    answer_.finish_cut(connection_outcome(ec, false), "connect: " + ec.message(), now);
-  }
-}
-
-void Exchange::cut_at_deadline() {
+void Exchange::cut_at_deadline(std::int64_t at_ns) {
   if (record.stamps.send == 0) {
-    cut(Outcome::timeout_connect, "no connection within the connect timeout");
-  } else if (record.streamed && record.events.empty() &&
-             monotonic_ns() - record.stamps.send < timeouts_.total.count()) {
-    cut(Outcome::timeout_ttft, "no token within the first-token timeout");
+    cut(Outcome::timeout_connect, "no connection within the connect timeout", at_ns);
+  } else if (record.streamed && record.events.empty() && at_ns - record.stamps.send < timeouts_.total.count()) {
+    cut(Outcome::timeout_ttft, "no token within the first-token timeout", at_ns);
   } else {
-    cut(Outcome::timeout_total, "not finished within the total timeout");
+    cut(Outcome::timeout_total, "not finished within the total timeout", at_ns);
   }
 }
 
-void Exchange::cut(Outcome outcome, const char* why) {
-  if (cut_) return;
-  cut_ = true;
-  cut_outcome_ = outcome;
-  cut_why_ = why;
-  deadline_ns = INT64_MAX;
-  ErrorCode ignored;
-  if (connection_ != nullptr) connection_->socket.close(ignored);
+void Exchange::cut(Outcome outcome, const char* why, std::int64_t at_ns) {
+  if (!over_) end_cut(outcome, why, at_ns);
+}
+
+void Exchange::end_cut(Outcome outcome, std::string why, std::int64_t at_ns) {
+  answer_.finish_cut(outcome, std::move(why), at_ns);
+  over_ = true;
 }
 
 }  // namespace loadgen

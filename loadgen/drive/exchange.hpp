@@ -1,73 +1,82 @@
-// One request on one connection, from the first byte sent to the last byte read. Takes the stamps; knows nothing of
-// plans, pacing or metrics. Internal to drive.
+// One request from the first byte sent to the last byte read, as a machine: told what happened and when, it keeps the
+// stamps and says when it is over. Does no I/O, reads no clock; knows nothing of plans, pacing or metrics. Internal to
+// drive.
 #pragma once
 
 #include <atomic>
-#include <memory>
 #include <string>
+#include <string_view>
 
 #include "loadgen/drive/answer.hpp"
-#include "loadgen/drive/asio_types.hpp"
-#include "loadgen/drive/clock.hpp"
-#include "loadgen/drive/connection_pool.hpp"
+#include "loadgen/drive/arrival.hpp"
 #include "loadgen/drive/http_parser.hpp"
 #include "loadgen/drive/request_record.hpp"
 #include "loadgen/drive/sse_parser.hpp"
 
 namespace loadgen {
 
-/// Reused from request to request, so that nothing is allocated per token once it has warmed up.
+/// Reused from request to request, so that nothing is allocated per token once it has warmed up. Once `is_over`, the
+/// record is settled and nothing more is to be told.
 class Exchange {
  public:
   /// The record of the request under way; the caller fills in index, entry, intended and dispatch beforehand.
   RequestRecord record;
-  std::string request_bytes;
-
-  /// Why and when this exchange is to be cut; the owner's sweep calls `cut` once `deadline_ns` has passed.
-  std::int64_t deadline_ns = INT64_MAX;
   std::atomic<std::uint64_t>* live_tokens = nullptr;  ///< counts tokens as they arrive, written by this thread alone
-  std::size_t active_position = 0;                    ///< in the owner's list of exchanges under way
+  std::size_t position = 0;                           ///< in the courier's list of what is under way
 
   /// Gets the record ready for a new request.
   void prepare(const MixEntry& entry, const Timeouts& timeouts);
 
-  /// Sends and reads to the end; settles the record's outcome. True if the connection can be used again.
-  Task<bool> run(Connection& connection);
+  // What happened, in the order it can happen.
+  void on_reused_connection() noexcept { record.stamps.connected = record.stamps.dispatch; }
+  void on_connecting() noexcept;  ///< a new connection has been asked for: the connect timeout runs from `dispatch`
+  void on_connected(std::int64_t at_ns) noexcept;
+  void on_connect_failed(int error, std::int64_t at_ns);
+  /// Directly before the first byte is given to the kernel.
+  void on_sending(std::int64_t at_ns) noexcept;
+  /// The kernel has taken the last byte.
+  void on_sent(std::int64_t at_ns) noexcept { record.stamps.sent = at_ns; }
+  /// What one read brought.
+  void on_bytes(std::string_view bytes, const Arrival& arrival);
+  /// The peer closed (`error` 0) or the connection broke, in sending or in reading.
+  void on_closed(int error, std::int64_t at_ns);
+  /// Ends it with this outcome, or with the timeout whose deadline has passed.
+  void cut(Outcome outcome, const char* why, std::int64_t at_ns);
+  void cut_at_deadline(std::int64_t at_ns);
 
-  /// The request could not even be sent.
-  void fail_connect(const ErrorCode& ec);
-
-  /// Ends whatever is awaited, with this outcome. The sweep for a passed deadline leaves `outcome` to the exchange.
-  void cut_at_deadline();
-  void cut(Outcome outcome, const char* why);
-
-  /// Tells which connection operations to end; null while there is none.
-  void set_connection(Connection* connection) noexcept { connection_ = connection; }
+  bool is_over() const noexcept { return over_; }
+  /// Once over: the response was read to its end and the connection may carry another request.
+  bool leaves_connection_usable() const noexcept { return usable_; }
+  /// When it is to be cut if nothing happens; changes with every event above.
+  std::int64_t deadline_ns() const noexcept { return deadline_ns_; }
+  /// The latest receive stamp, or that of the send: no later byte arrived before it.
+  std::int64_t last_stamp_ns() const noexcept { return last_stamp_ns_; }
+  /// The read just reported brought the first token.
+  bool has_just_begun() const noexcept { return has_just_begun_; }
 
  private:
-  Task<ErrorCode> send_request(Socket& socket);
-  void on_read(std::string_view bytes, std::int64_t at_ns);
   void on_head(std::int64_t at_ns);
-  void count_tokens(std::size_t from_event);
   void on_body(std::string_view part, std::int64_t at_ns);
+  void on_tokens(std::size_t from_event, const Arrival& arrival);
+  void note_arrival(const Arrival& arrival) noexcept;
   void on_end(std::int64_t at_ns);
-  void on_cut(const ErrorCode& ec, std::int64_t at_ns);
+  void end_cut(Outcome outcome, std::string why, std::int64_t at_ns);
 
-  const MixEntry* entry_ = nullptr;
   Timeouts timeouts_;
-  Connection* connection_ = nullptr;
   HttpParser http_;
   SseParser sse_;
   AnswerReader answer_;
-  std::string body_;        ///< of an answer that is not a stream
+  std::string body_;  ///< of an answer that is not a stream
+  std::int64_t deadline_ns_ = INT64_MAX;
+  std::int64_t last_stamp_ns_ = 0;
   bool is_stream_ = false;  ///< the response head said text/event-stream
   bool head_seen_ = false;
-  bool cut_ = false;
-  Outcome cut_outcome_ = Outcome::cancelled;
-  std::string cut_why_;
+  bool over_ = false;
+  bool usable_ = false;
+  bool has_just_begun_ = false;
 };
 
-/// The outcome of a failed connect or of an error on the socket before any byte came back.
-Outcome connection_outcome(const ErrorCode& ec, bool connected) noexcept;
+/// The outcome of a failed connect or of an error (errno) on the socket before any byte came back.
+Outcome connection_outcome(int error, bool connected) noexcept;
 
 }  // namespace loadgen

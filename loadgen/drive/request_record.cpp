@@ -1,4 +1,4 @@
-// The fixed words of outcomes, phases and token sources.
+// The fixed words of outcomes, phases and sources.
 #include "loadgen/drive/request_record.hpp"
 
 #include <array>
@@ -35,6 +35,10 @@ std::string_view label(Phase phase) noexcept {
 std::string_view label(TokenSource source) noexcept {
   static constexpr std::array<std::string_view, 4> words = {"none", "server_usage", "server_stream", "chunks"};
   return words[static_cast<std::size_t>(source)];
+}
+
+std::string_view label(StampSource source) noexcept {
+  return source == StampSource::kernel ? "kernel" : "user";
 }
 
 }  // namespace loadgen

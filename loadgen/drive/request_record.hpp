@@ -47,6 +47,11 @@ std::string_view label(Phase phase) noexcept;
 enum class TokenSource : std::uint8_t { none, server_usage, server_stream, chunks };
 std::string_view label(TokenSource source) noexcept;
 
+/// Which clock reading a request's receive stamps are: the kernel's, of the arrival of the bytes, or this thread's
+/// own, directly after the read (also when only some reads were stamped by the kernel).
+enum class StampSource : std::uint8_t { kernel, user };
+std::string_view label(StampSource source) noexcept;
+
 /// CLOCK_MONOTONIC nanoseconds; 0 = this never happened.
 struct Stamps {
   std::int64_t intended = 0;   ///< planned start; closed loop: the moment the slot became free
@@ -60,7 +65,7 @@ struct Stamps {
   std::int64_t end = 0;  ///< [DONE] or body complete, or the failure
 };
 
-/// One token-bearing event: when its bytes were read, and how many new tokens it brought (0 = unknown).
+/// One token-bearing event: when its bytes arrived, and how many new tokens it brought (0 = unknown).
 struct TokenEvent {
   std::int64_t at_ns = 0;
   std::uint32_t tokens = 1;
@@ -75,12 +80,16 @@ struct RequestFacts {
   std::uint16_t http_status = 0;  ///< 0 = no response head
   bool new_connection = false;
   bool streamed = false;  ///< asked for as a stream
+  StampSource stamp_source = StampSource::kernel;
   Stamps stamps;
+  std::int64_t recv_delay_first_ns = 0;  ///< from the arrival of the first token's last byte to its read
+  std::int64_t recv_delay_max_ns = 0;    ///< the largest over all reads; 0 where the kernel gave no stamp
   std::uint32_t requested_tokens = 0;
   std::uint32_t output_tokens = 0;
   TokenSource token_source = TokenSource::none;
   std::optional<std::uint32_t> input_tokens;
   std::uint32_t coalesced_events = 0;  ///< token events that shared a read with another
+  std::uint32_t index_breaks = 0;      ///< TGI: token events whose index does not follow that of the one before
   std::string finish_reason;
   std::string error_type;  ///< the server's own word, if any
   std::string error;       ///< one line for people

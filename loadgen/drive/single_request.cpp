@@ -1,34 +1,25 @@
 // A one-request plan on a one-request event loop.
 #include "loadgen/drive/single_request.hpp"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-
-#include "loadgen/drive/asio_types.hpp"
-#include "loadgen/drive/connection_pool.hpp"
-#include "loadgen/drive/exchange.hpp"
+#include "loadgen/drive/clock.hpp"
+#include "loadgen/drive/courier.hpp"
+#include "loadgen/drive/event_loop.hpp"
 #include "loadgen/drive/request_writer.hpp"
 
 namespace loadgen {
 namespace {
 
-Task<void> perform(Exchange& exchange, Connection& connection, Endpoint endpoint, Timer& deadline) {
-  exchange.record.stamps.intended = exchange.record.stamps.dispatch = monotonic_ns();
-  exchange.record.new_connection = true;
-  exchange.set_connection(&connection);
-  if (const ErrorCode ec = co_await connect(connection, endpoint); ec) {
-    exchange.fail_connect(ec);
-  } else {
-    exchange.record.stamps.connected = monotonic_ns();
-    co_await exchange.run(connection);
-  }
-  deadline.cancel();
-}
+/// Ends the loop with the request.
+class OneRequest final : public Courier::Client {
+ public:
+  explicit OneRequest(EventLoop& loop) : loop_(loop) {}
+  void on_over(Exchange&) override { loop_.stop(); }
+  void on_sent(Exchange&) override {}
+  void on_read(const Arrival&) override {}
 
-Task<void> cut_when_over(Exchange& exchange, Timer& deadline) {
-  const auto [ec] = co_await deadline.async_wait(as_result);
-  if (!ec) exchange.cut(Outcome::timeout_total, "not finished within the total timeout");
-}
+ private:
+  EventLoop& loop_;
+};
 
 }  // namespace
 
@@ -38,17 +29,29 @@ RequestRecord send_single_request(const MixEntry& entry, const Address& address,
   scenario.nonce = false;
   const Plan plan(scenario);
   const RequestWriter writer(plan, "probe");
-  asio::io_context io{1};
+  std::string bytes;
+  writer.write(PlannedRequest{}, bytes);
+
+  EventLoop loop;
+  OneRequest client(loop);
   Exchange exchange;
   exchange.prepare(plan.scenario().mix.front(), timeouts);
-  writer.write(PlannedRequest{}, exchange.request_bytes);
-  Connection connection(io.get_executor());
-  Timer deadline(io);
-  deadline.expires_after(timeouts.connect + timeouts.total);
-  const Endpoint endpoint(asio::ip::make_address(address.text), address.port);
-  asio::co_spawn(io, perform(exchange, connection, endpoint, deadline), asio::detached);
-  asio::co_spawn(io, cut_when_over(exchange, deadline), asio::detached);
-  io.run();
+  const auto endpoint = make_endpoint(address);
+  if (!endpoint) {
+    exchange.cut(Outcome::connect, "not an address", monotonic_ns());
+    return exchange.record;
+  }
+  Courier courier(loop, client, {*endpoint});
+  std::function<void()> look_at_deadline = [&] {
+    courier.sweep(monotonic_ns());
+    if (courier.under_way() > 0) loop.call_at(monotonic_ns() + 1'000'000, look_at_deadline);
+  };
+  loop.call_at(0, [&] {
+    exchange.record.stamps.intended = exchange.record.stamps.dispatch = monotonic_ns();
+    courier.carry(exchange, 0, bytes);
+    look_at_deadline();
+  });
+  loop.run();
   return exchange.record;
 }
 

@@ -4,8 +4,11 @@
 namespace loadgen {
 
 void SseParser::reset() noexcept {
-  line_.clear();
-  data_.clear();
+  constexpr std::size_t kept = 64 * 1024;  // one huge event must not cost its size for ever
+  for (std::string* buffer : {&line_, &data_}) {
+    buffer->clear();
+    if (buffer->capacity() > kept) *buffer = std::string();
+  }
   has_data_ = after_cr_ = overflow_ = false;
 }
 

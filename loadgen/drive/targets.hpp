@@ -10,10 +10,11 @@
 
 namespace loadgen {
 
-/// A resolved network address of a target.
+/// A resolved address of a target.
 struct Address {
-  std::string text;  ///< numeric address
+  std::string text;  ///< numeric address, or the absolute path of a unix socket
   std::uint16_t port = 0;
+  bool is_unix() const noexcept { return !text.empty() && text[0] == '/'; }
   bool operator==(const Address&) const = default;
 };
 

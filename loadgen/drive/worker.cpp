@@ -5,9 +5,9 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 
-#include <boost/asio/post.hpp>
-#include <cstdio>
+#include <algorithm>
 #include <map>
+#include <stdexcept>
 
 #include "loadgen/drive/worker_impl.hpp"
 
@@ -15,30 +15,34 @@ namespace loadgen {
 namespace {
 
 constexpr std::int64_t tick_ns = 1'000'000;
-constexpr int ticks_per_sweep = 10;
-constexpr std::uint32_t connect_parallel = 32;
+constexpr std::uint32_t ticks_per_sweep = 10;
 
 }  // namespace
 
-void on_coroutine_end(const std::exception_ptr& escaped) {
-  if (!escaped) return;
-  try {
-    std::rethrow_exception(escaped);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "internal error in a worker: %s\n", e.what());
-  }
-  std::abort();
+Worker::Impl::Impl(const Plan& plan_, const RunControl& control_, WorkerObserver& observer_, WorkerConfig config_,
+                   const std::vector<Address>& addresses)
+    : plan(plan_),
+      control(control_),
+      observer(observer_),
+      config(std::move(config_)),
+      writer(plan, config.run_id),
+      courier(loop, *this, index_targets(addresses)) {
+  loop.set_idle([this] { return record_some(); });
 }
 
-std::size_t Worker::Impl::index_targets(const std::vector<Address>& addresses) {
-  std::map<Endpoint, std::size_t> seen;
+std::vector<Endpoint> Worker::Impl::index_targets(const std::vector<Address>& addresses) {
+  std::vector<Endpoint> endpoints;
+  std::map<std::pair<std::string, std::uint16_t>, std::size_t> seen;
   for (const Address& address : addresses) {
-    const Endpoint endpoint(asio::ip::make_address(address.text), address.port);
-    const auto [it, is_new] = seen.emplace(endpoint, endpoints.size());
-    if (is_new) endpoints.push_back(endpoint);
+    const auto [it, is_new] = seen.emplace(std::pair(address.text, address.port), endpoints.size());
+    if (is_new) {
+      const auto endpoint = make_endpoint(address);
+      if (!endpoint) throw std::invalid_argument("not an address: " + address.text);
+      endpoints.push_back(*endpoint);
+    }
     entry_target.push_back(it->second);
   }
-  return endpoints.size();
+  return endpoints;
 }
 
 std::uint32_t Worker::Impl::connections_wanted(std::size_t target) const {
@@ -63,59 +67,37 @@ void Worker::Impl::run_thread() {
   prctl(PR_SET_TIMERSLACK, 1UL);
   pthread_getcpuclockid(pthread_self(), &cpu_clock);
   has_cpu_clock.store(true, std::memory_order_release);
-  io.run();
+  loop.run();
 }
 
-Task<void> Worker::Impl::open_connections(std::size_t target, std::shared_ptr<std::uint32_t> left) {
-  while (*left > 0) {
-    --*left;
-    auto connection = std::make_unique<Connection>(io.get_executor());
-    // A failure here is no request's failure: the request that needs the connection will try, and report.
-    if (const ErrorCode ec = co_await connect(*connection, endpoints[target]); ec) co_return;
-    pool.put_back(target, std::move(connection));
-  }
-}
-
-Task<void> Worker::Impl::preconnect(std::promise<void> ready) {
-  const std::int64_t give_up = monotonic_ns() + plan.scenario().timeouts.connect.count();
-  std::size_t wanted = 0;
-  for (std::size_t target = 0; target < endpoints.size(); ++target) {
-    auto left = std::make_shared<std::uint32_t>(connections_wanted(target));
-    wanted += *left;
-    const std::uint32_t openers = std::min(*left, connect_parallel);
-    for (std::uint32_t i = 0; i < openers; ++i) spawn(open_connections(target, left));
-  }
-  Timer timer(io);
-  const auto opened = [this] {
-    std::size_t sum = 0;
-    for (std::size_t target = 0; target < endpoints.size(); ++target) sum += pool.idle(target);
-    return sum;
+void Worker::Impl::preconnect(std::promise<void> ready) {
+  opened = std::move(ready);
+  const auto finish_opening = [this] {
+    if (opened) opened->set_value();
+    opened.reset();
   };
-  while (opened() < wanted && monotonic_ns() < give_up) {
-    timer.expires_after(std::chrono::milliseconds(1));
-    co_await timer.async_wait(as_result);
-  }
-  ready.set_value();
-}
-
-Task<void> Worker::Impl::tick() {
-  std::int64_t due = monotonic_ns() + tick_ns;
-  for (int n = 0;; ++n) {
-    tick_timer.expires_at(steady_time(due));
-    const auto [ec] = co_await tick_timer.async_wait(as_result);
-    if (ec) co_return;
-    const std::int64_t now = monotonic_ns();
-    if (in_window(now)) observer.on_loop_lag(now - due);
-    due = std::max(due + tick_ns, now);
-    if (n % ticks_per_sweep == 0) sweep(now);
+  const std::size_t targets = *std::max_element(entry_target.begin(), entry_target.end()) + 1;
+  targets_opening = targets;
+  loop.call_at(monotonic_ns() + plan.scenario().timeouts.connect.count(), finish_opening);
+  for (std::size_t target = 0; target < targets; ++target) {
+    courier.open_ahead(target, connections_wanted(target), [this, finish_opening] {
+      if (--targets_opening == 0) finish_opening();
+    });
   }
 }
 
-void Worker::Impl::sweep(std::int64_t now) {
-  // Cutting an exchange never removes it from the list at once: that happens when its coroutine resumes.
-  for (Exchange* exchange : active) {
-    if (now >= exchange->deadline_ns) exchange->cut_at_deadline();
+void Worker::Impl::tick(std::int64_t due_ns) {
+  const std::int64_t now = monotonic_ns();
+  loop.saw_time(now);
+  if (in_window(now)) observer.on_loop_lag(now - due_ns);
+  courier.measure_clocks();
+  if (++ticks % ticks_per_sweep == 0) {
+    courier.sweep(now);
+    counters.clock_error_ns.store(courier.realtime_offset().error_ns(), std::memory_order_relaxed);
+    counters.clock_steps.store(courier.realtime_offset().steps(), std::memory_order_relaxed);
   }
+  const std::int64_t next = std::max(due_ns + tick_ns, now);
+  loop.call_at(next, [this, next] { tick(next); });
 }
 
 Worker::Worker(const Plan& plan, const RunControl& control, WorkerObserver& observer, WorkerConfig config,
@@ -129,8 +111,8 @@ Worker::~Worker() {
 std::future<void> Worker::start() {
   std::promise<void> ready;
   auto future = ready.get_future();
-  impl_->spawn(impl_->tick());
-  impl_->spawn(impl_->preconnect(std::move(ready)));
+  impl_->tick(monotonic_ns());
+  impl_->preconnect(std::move(ready));
   impl_->thread = std::thread([impl = impl_.get()] { impl->run_thread(); });
   return future;
 }
@@ -138,9 +120,9 @@ std::future<void> Worker::start() {
 void Worker::begin(std::int64_t start_ns) {
   post([impl = impl_.get(), start_ns] {
     if (is_open_loop(impl->plan.scenario())) {
-      impl->spawn(impl->pace(start_ns));
+      impl->start_pacing(start_ns);
     } else {
-      impl->spawn(impl->start_slots(start_ns));
+      impl->loop.call_at(start_ns, [impl] { impl->start_slots(0); });
     }
   });
 }
@@ -150,32 +132,34 @@ void Worker::stop_sending() {
     if (impl->stopping) return;
     impl->stopping = true;
     impl->stopped_ns = monotonic_ns();
-    impl->pace_timer.cancel();
+    if (impl->pacer) impl->pace();
   });
 }
 
 void Worker::cut_all(Outcome measured, const char* why) {
   post([impl = impl_.get(), measured, why] {
-    for (Exchange* exchange : impl->active) {
-      const bool counts = impl->phase_of(exchange->record) == Phase::measure;
-      exchange->cut(counts ? measured : Outcome::cancelled, counts ? why : "the run ended");
-    }
+    impl->courier.for_each_under_way([&](Exchange& exchange) {
+      const bool counts = impl->phase_of(exchange.record) == Phase::measure;
+      impl->courier.cut(exchange, counts ? measured : Outcome::cancelled, counts ? why : "the run ended");
+    });
   });
 }
 
 void Worker::post(std::function<void()> f) {
-  asio::post(impl_->io, std::move(f));
+  // Who asks from outside sees everything recorded that has ended.
+  impl_->loop.post([impl = impl_.get(), task = std::move(f)] {
+    impl->record_all();
+    task();
+  });
 }
 
 void Worker::join() {
   if (!impl_->thread.joinable()) return;
   post([impl = impl_.get()] {
     impl->stopping = true;
-    impl->work.reset();
-    impl->io.stop();
+    impl->loop.stop();
   });
   impl_->thread.join();
-  impl_->pool.clear();  // its sockets must go before their event loop
 }
 
 const WorkerCounters& Worker::counters() const noexcept {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "loadgen/drive/arrival.hpp"
 #include "loadgen/drive/request_record.hpp"
 #include "loadgen/drive/targets.hpp"
 #include "loadgen/plan/plan.hpp"
@@ -28,8 +29,11 @@ class WorkerObserver {
   virtual ~WorkerObserver() = default;
   /// A request of mix entry `entry` has been started.
   virtual void on_start(std::uint32_t entry) = 0;
-  /// A request has ended. The record is valid during the call.
+  /// A request has ended. The record is valid during the call, which may come a little after the end: when there is
+  /// nothing to be read or sent, or before the next posted function.
   virtual void on_request(const RequestRecord& record) = 0;
+  /// Something was read in the window.
+  virtual void on_read(const Arrival& arrival) = 0;
   /// How late a 1 ms timer of this thread fired.
   virtual void on_loop_lag(std::int64_t lag_ns) = 0;
 };
@@ -44,6 +48,8 @@ struct WorkerCounters {
   std::atomic<std::int64_t> last_measured_end{0};  ///< when the latest of them ended
   std::atomic<std::int64_t> planned_through{0};    ///< open loop: everything due before this has been started
   std::atomic<std::int64_t> quota_reached{0};      ///< fixed number of requests: when the plan ended; 0 = not yet
+  std::atomic<std::int64_t> clock_error_ns{0};     ///< how exactly the kernel's clock is known
+  std::atomic<std::uint32_t> clock_steps{0};       ///< how often it was set meanwhile
 };
 
 struct WorkerConfig {

@@ -2,16 +2,16 @@
 // sends.
 #pragma once
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
+#include <deque>
+#include <optional>
 #include <thread>
 
-#include "loadgen/drive/asio_types.hpp"
 #include "loadgen/drive/clock.hpp"
-#include "loadgen/drive/connection_pool.hpp"
-#include "loadgen/drive/exchange.hpp"
+#include "loadgen/drive/courier.hpp"
+#include "loadgen/drive/event_loop.hpp"
 #include "loadgen/drive/request_writer.hpp"
 #include "loadgen/drive/worker.hpp"
+#include "loadgen/schedule/arrivals.hpp"
 
 namespace loadgen {
 
@@ -20,68 +20,85 @@ inline std::uint64_t share_of(std::uint64_t total, std::uint32_t index, std::uin
   return total / count + (index < total % count ? 1 : 0);
 }
 
-/// Ends the program on an exception that escaped a coroutine: that is a bug, and must not pass for a result.
-void on_coroutine_end(const std::exception_ptr& escaped);
+struct Worker::Impl final : Courier::Client {
+  /// An exchange, and what the worker has to know of it when it ends.
+  struct Request : Exchange {
+    static constexpr std::uint32_t no_slot = UINT32_MAX;
+    std::uint32_t slot = no_slot;  ///< of a closed loop
+    bool counted = false;          ///< one of the window's
+  };
+  /// The pacer of an open loop: the next request of this worker stands ready, so that its instant only has to send it.
+  struct Pacer {
+    ArrivalSequence arrivals;
+    std::int64_t start_ns = 0;
+    std::uint64_t index = 0;  ///< in the plan
+    std::int64_t due_ns = 0;
+    std::uint64_t measured = 0;  ///< arrivals in the window so far, those of other workers too
+    Request* ready = nullptr;    ///< prepared for `index`, its bytes in `bytes`; null: another worker's
+    std::string bytes;
+    bool is_over = false;
+  };
 
-struct Worker::Impl {
   Impl(const Plan& plan_, const RunControl& control_, WorkerObserver& observer_, WorkerConfig config_,
-       const std::vector<Address>& addresses)
-      : plan(plan_),
-        control(control_),
-        observer(observer_),
-        config(std::move(config_)),
-        writer(plan, config.run_id),
-        pool(index_targets(addresses)) {}
+       const std::vector<Address>& addresses);
 
   // wiring
-  std::size_t index_targets(const std::vector<Address>& addresses);
+  std::vector<Endpoint> index_targets(const std::vector<Address>& addresses);
   std::uint32_t connections_wanted(std::size_t target) const;
 
   // life of the thread
   void run_thread();
-  Task<void> open_connections(std::size_t target, std::shared_ptr<std::uint32_t> left);
-  Task<void> preconnect(std::promise<void> ready);
-  Task<void> tick();
-  void sweep(std::int64_t now);
+  void preconnect(std::promise<void> ready);
+  void tick(std::int64_t due_ns);
 
-  // sending
-  Task<void> start_slots(std::int64_t start_ns);
-  Task<void> closed_slot();
-  Task<void> pace(std::int64_t start_ns);
-  bool open_loop_quota_used(std::int64_t due_ns, std::uint64_t& measured);
-  bool take_closed_request(std::uint64_t& index, bool& measured);
+  // the closed loop
+  void start_slots(std::uint32_t from);
+  void start_in_slot(std::uint32_t slot, std::int64_t now_ns);
+  bool take_closed_request(std::uint64_t& index, bool& measured, std::int64_t now_ns);
+
+  // the open loop
+  void start_pacing(std::int64_t start_ns);
+  void pace();
+  void plan_next_arrival();
+  bool is_end_of_plan();
   void drop(std::uint64_t index, std::int64_t due_ns);
-  Task<void> open_request(std::uint64_t index, std::int64_t due_ns);
-  Task<void> perform(Exchange& exchange, std::uint64_t index, std::int64_t intended_ns, bool counted);
-  Task<std::unique_ptr<Connection>> acquire(Exchange& exchange, std::size_t target);
-  void settle(Exchange& exchange, bool counted);
+
+  // one request
+  Request& prepare(std::uint64_t index, std::string& bytes);
+  void dispatch(Request& request, std::string_view bytes, std::int64_t intended_ns, std::int64_t now_ns, bool counted);
+  void on_over(Exchange& exchange) override;
+  void on_sent(Exchange& exchange) override;
+  void on_read(const Arrival& arrival) override;
+  bool record_some();
+  void record_oldest();
+  void record_all();
+  void note_in_flight();
   Phase phase_of(const RequestRecord& record) const noexcept;
   bool in_window(std::int64_t at_ns) const noexcept;
-
-  void add_active(Exchange& exchange);
-  void remove_active(Exchange& exchange);
-  std::unique_ptr<Exchange> take_exchange();
-  void spawn(Task<void> task) { asio::co_spawn(io, std::move(task), on_coroutine_end); }
+  Request& take_request();
 
   const Plan& plan;
   const RunControl& control;
   WorkerObserver& observer;
   WorkerConfig config;
   RequestWriter writer;
-  std::vector<Endpoint> endpoints;        ///< distinct targets
   std::vector<std::size_t> entry_target;  ///< mix entry -> endpoint
-  ConnectionPool pool;
-  asio::io_context io{1};
-  asio::executor_work_guard<Executor> work{io.get_executor()};
-  Timer tick_timer{io};
-  Timer pace_timer{io};
-  std::vector<Exchange*> active;
-  std::vector<std::unique_ptr<Exchange>> spare_exchanges;
+  EventLoop loop;
+  Courier courier;
+  std::vector<std::unique_ptr<Request>> made;  ///< all requests there are
+  std::vector<Request*> spare;
+  std::deque<Request*> ended;  ///< not recorded yet: recording waits until nothing is to be read or sent
+  std::vector<std::uint32_t> slot_failures;
+  std::string bytes;  ///< of the request being sent
+  std::optional<Pacer> pacer;
+  std::size_t targets_opening = 0;
+  std::optional<std::promise<void>> opened;
   WorkerCounters counters;
   std::uint64_t next_index = 0;      ///< closed loop: requests taken by this worker
   std::uint64_t measured_taken = 0;  ///< closed loop, fixed number of requests
-  bool stopping = false;             ///< no new requests
-  std::int64_t stopped_ns = 0;       ///< since when
+  std::uint32_t ticks = 0;
+  bool stopping = false;        ///< no new requests
+  std::int64_t stopped_ns = 0;  ///< since when
   std::thread thread;
   clockid_t cpu_clock{};
   std::atomic<bool> has_cpu_clock{false};

@@ -2,10 +2,19 @@
 #include <algorithm>
 
 #include "loadgen/drive/worker_impl.hpp"
-#include "loadgen/schedule/arrivals.hpp"
 
 namespace loadgen {
 namespace {
+
+/// How many requests leave without looking at what can be read meanwhile: a burst of thousands must not make the
+/// answers to its first ones wait.
+constexpr std::uint32_t burst_limit = 16;
+
+/// Ended requests that may wait to be recorded before recording goes first, and the events recorded in one idle turn:
+/// some 20 us, the longest that an arriving byte or a due request then waits.
+constexpr std::size_t unrecorded_limit = 1024;
+constexpr std::size_t events_per_idle_turn = 256;
+constexpr std::size_t events_of_a_request = 16;  ///< what one without events costs, in events
 
 /// A slot whose request failed waits before it sends the next planned one, longer each time: a dead server must not
 /// turn a closed loop into a busy loop.
@@ -29,20 +38,24 @@ Phase Worker::Impl::phase_of(const RequestRecord& record) const noexcept {
   return anchor < control.window_end.load(std::memory_order_relaxed) ? Phase::measure : Phase::drain;
 }
 
-Task<void> Worker::Impl::start_slots(std::int64_t start_ns) {
+// --- the closed loop
+// --------------------------------------------------------------------------------------------------
+
+void Worker::Impl::start_slots(std::uint32_t from) {
   const auto& closed = std::get<ClosedLoop>(plan.scenario().load);
-  pace_timer.expires_at(steady_time(start_ns));
-  co_await pace_timer.async_wait(as_result);
-  const std::uint64_t slots = share_of(closed.concurrency, config.index, config.count);
-  for (std::uint64_t i = 0; i < slots && !stopping; ++i) spawn(closed_slot());
+  const auto slots = static_cast<std::uint32_t>(share_of(closed.concurrency, config.index, config.count));
+  slot_failures.resize(slots);
+  const std::uint32_t to = std::min(slots, from + burst_limit);
+  for (std::uint32_t slot = from; slot < to; ++slot) start_in_slot(slot, monotonic_ns());
+  if (to < slots) loop.call_at(0, [this, to] { start_slots(to); });
 }
 
-bool Worker::Impl::take_closed_request(std::uint64_t& index, bool& measured) {
+bool Worker::Impl::take_closed_request(std::uint64_t& index, bool& measured, std::int64_t now_ns) {
   if (stopping) return false;
-  measured = in_window(monotonic_ns());
+  measured = in_window(now_ns);
   if (measured && plan.scenario().length.requests) {
     if (measured_taken >= share_of(*plan.scenario().length.requests, config.index, config.count)) {
-      counters.quota_reached.store(monotonic_ns(), std::memory_order_relaxed);
+      counters.quota_reached.store(now_ns, std::memory_order_relaxed);
       return false;
     }
     ++measured_taken;
@@ -51,48 +64,65 @@ bool Worker::Impl::take_closed_request(std::uint64_t& index, bool& measured) {
   return true;
 }
 
-Task<void> Worker::Impl::closed_slot() {
-  auto exchange = take_exchange();
-  std::uint32_t failures = 0;
+void Worker::Impl::start_in_slot(std::uint32_t slot, std::int64_t now_ns) {
   std::uint64_t index = 0;
   bool measured = false;
-  while (take_closed_request(index, measured)) {
-    co_await perform(*exchange, index, monotonic_ns(), measured);
-    failures = is_failure(exchange->record.outcome) ? failures + 1 : 0;
-    if (failures == 0) continue;
-    Timer pause(io);
-    pause.expires_after(std::chrono::nanoseconds(pause_after_failures(failures)));
-    co_await pause.async_wait(as_result);
-  }
-  spare_exchanges.push_back(std::move(exchange));
+  if (!take_closed_request(index, measured, now_ns)) return;
+  Request& request = prepare(index, bytes);
+  request.slot = slot;
+  dispatch(request, bytes, now_ns, now_ns, measured);
 }
 
-bool Worker::Impl::open_loop_quota_used(std::int64_t due_ns, std::uint64_t& measured) {
+// --- the open loop
+// ----------------------------------------------------------------------------------------------------
+
+void Worker::Impl::start_pacing(std::int64_t start_ns) {
+  pacer.emplace(Pacer{ArrivalSequence(std::get<OpenLoop>(plan.scenario().load), plan.scenario().seed),
+                      start_ns,
+                      0,
+                      0,
+                      0,
+                      nullptr,
+                      {},
+                      false});
+  plan_next_arrival();
+  pace();
+}
+
+void Worker::Impl::plan_next_arrival() {
+  pacer->due_ns = pacer->start_ns + pacer->arrivals.next();
+  counters.planned_through.store(pacer->due_ns, std::memory_order_relaxed);
+  if (pacer->index % config.count == config.index) pacer->ready = &prepare(pacer->index, pacer->bytes);
+}
+
+/// A fixed number of requests has been planned, or the run was stopped before this one was due.
+bool Worker::Impl::is_end_of_plan() {
   const auto& requests = plan.scenario().length.requests;
-  if (!requests || !in_window(due_ns) || measured++ < *requests) return false;
-  counters.quota_reached.store(due_ns, std::memory_order_relaxed);
-  return true;
+  if (requests && in_window(pacer->due_ns) && pacer->measured++ >= *requests) {
+    counters.quota_reached.store(pacer->due_ns, std::memory_order_relaxed);
+    return true;
+  }
+  return stopping && pacer->due_ns > stopped_ns;
 }
 
-Task<void> Worker::Impl::pace(std::int64_t start_ns) {
-  ArrivalSequence arrivals(std::get<OpenLoop>(plan.scenario().load), plan.scenario().seed);
-  std::uint64_t measured = 0;
-  for (std::uint64_t index = 0;; ++index) {
-    const std::int64_t due = start_ns + arrivals.next();
-    counters.planned_through.store(due, std::memory_order_relaxed);
-    if (index % config.count == config.index && due > monotonic_ns()) {
-      pace_timer.expires_at(steady_time(due));
-      co_await pace_timer.async_wait(as_result);
+void Worker::Impl::pace() {
+  for (std::uint32_t sent = 0; !pacer->is_over; ++pacer->index, plan_next_arrival()) {
+    const std::int64_t now = monotonic_ns();
+    if (pacer->ready != nullptr && !stopping && (now < pacer->due_ns || sent == burst_limit)) {
+      return loop.call_at(pacer->due_ns, [this] { pace(); });
     }
-    if (open_loop_quota_used(due, measured)) break;
-    const bool mine = index % config.count == config.index;
-    if (stopping && due > stopped_ns) break;
-    if (mine && stopping) {
-      drop(index, due);
-    } else if (mine) {
-      spawn(open_request(index, due));
+    if (is_end_of_plan()) break;
+    Request* request = std::exchange(pacer->ready, nullptr);
+    if (request == nullptr) continue;
+    ++sent;
+    if (stopping) {
+      spare.push_back(request);
+      drop(pacer->index, pacer->due_ns);
+    } else {
+      dispatch(*request, pacer->bytes, pacer->due_ns, now, in_window(pacer->due_ns));
     }
   }
+  pacer->is_over = true;
   counters.planned_through.store(INT64_MAX, std::memory_order_relaxed);
 }
 
@@ -108,96 +138,105 @@ void Worker::Impl::drop(std::uint64_t index, std::int64_t due_ns) {
   observer.on_request(record);
 }
 
-Task<void> Worker::Impl::open_request(std::uint64_t index, std::int64_t due_ns) {
-  auto exchange = take_exchange();
-  co_await perform(*exchange, index, due_ns, in_window(due_ns));
-  spare_exchanges.push_back(std::move(exchange));
+// --- one request
+// ------------------------------------------------------------------------------------------------------
+
+Worker::Impl::Request& Worker::Impl::take_request() {
+  if (spare.empty()) {
+    made.push_back(std::make_unique<Request>());
+    made.back()->live_tokens = &counters.tokens;
+    return *made.back();
+  }
+  Request* request = spare.back();
+  spare.pop_back();
+  return *request;
 }
 
-Task<void> Worker::Impl::perform(Exchange& exchange, std::uint64_t index, std::int64_t intended_ns, bool counted) {
+Worker::Impl::Request& Worker::Impl::prepare(std::uint64_t index, std::string& into) {
   const PlannedRequest planned = plan.request(index);
-  const MixEntry& entry = plan.scenario().mix[planned.entry];
-  exchange.prepare(entry, plan.scenario().timeouts);
-  exchange.live_tokens = &counters.tokens;
-  RequestRecord& record = exchange.record;
-  record.index = index;
-  record.entry = planned.entry;
-  record.stamps.intended = intended_ns;
-  record.stamps.dispatch = monotonic_ns();
-  writer.write(planned, exchange.request_bytes);
-  add_active(exchange);
-  observer.on_start(planned.entry);
+  Request& request = take_request();
+  request.prepare(plan.scenario().mix[planned.entry], plan.scenario().timeouts);
+  request.record.index = index;
+  request.record.entry = planned.entry;
+  request.slot = Request::no_slot;
+  writer.write(planned, into);
+  return request;
+}
+
+void Worker::Impl::dispatch(Request& request, std::string_view request_bytes, std::int64_t intended_ns,
+                            std::int64_t now_ns, bool counted) {
+  request.record.stamps.intended = intended_ns;
+  request.record.stamps.dispatch = now_ns;
+  request.counted = counted;
+  observer.on_start(request.record.entry);
   if (counted) {
     counters.measured_open.fetch_add(1, std::memory_order_relaxed);
     counters.measured_started.fetch_add(1, std::memory_order_relaxed);
   }
-  const std::size_t target = entry_target[planned.entry];
-  std::unique_ptr<Connection> connection = co_await acquire(exchange, target);
-  if (connection) {
-    counters.sent.fetch_add(1, std::memory_order_relaxed);
-    const bool reusable = co_await exchange.run(*connection);
-    exchange.set_connection(nullptr);
-    if (reusable) pool.put_back(target, std::move(connection));
-  }
-  remove_active(exchange);
-  settle(exchange, counted);
+  courier.carry(request, entry_target[request.record.entry], request_bytes);
+  note_in_flight();
 }
 
-Task<std::unique_ptr<Connection>> Worker::Impl::acquire(Exchange& exchange, std::size_t target) {
-  RequestRecord& record = exchange.record;
-  auto connection = pool.take(target);
-  if (connection) {
-    record.stamps.connected = record.stamps.dispatch;
-    exchange.set_connection(connection.get());
-    co_return connection;
-  }
-  record.new_connection = true;
-  exchange.deadline_ns = record.stamps.dispatch + plan.scenario().timeouts.connect.count();
-  connection = std::make_unique<Connection>(io.get_executor());
-  exchange.set_connection(connection.get());
-  if (const ErrorCode ec = co_await connect(*connection, endpoints[target]); ec) {
-    exchange.set_connection(nullptr);
-    exchange.fail_connect(ec);
-    co_return nullptr;
-  }
-  exchange.deadline_ns = INT64_MAX;
-  record.stamps.connected = monotonic_ns();
-  co_return connection;
-}
-
-void Worker::Impl::settle(Exchange& exchange, bool counted) {
-  RequestRecord& record = exchange.record;
-  record.phase = phase_of(record);
-  (is_failure(record.outcome) ? counters.failed : counters.ok).fetch_add(1, std::memory_order_relaxed);
+void Worker::Impl::on_over(Exchange& exchange) {
+  auto& request = static_cast<Request&>(exchange);
+  const RequestRecord& record = request.record;
+  const bool failed = is_failure(record.outcome);
+  const std::uint32_t slot = request.slot;
+  request.record.phase = phase_of(record);
+  (failed ? counters.failed : counters.ok).fetch_add(1, std::memory_order_relaxed);
   if (!record.streamed) counters.tokens.fetch_add(record.output_tokens, std::memory_order_relaxed);
-  observer.on_request(record);
-  if (!counted) return;
-  counters.last_measured_end.store(record.stamps.end, std::memory_order_relaxed);
-  counters.measured_open.fetch_sub(1, std::memory_order_release);
+  ended.push_back(&request);
+  loop.wake_idle();
+  if (ended.size() > unrecorded_limit) record_oldest();
+  note_in_flight();
+  if (slot == Request::no_slot) return;
+  slot_failures[slot] = failed ? slot_failures[slot] + 1 : 0;
+  const std::int64_t now = monotonic_ns();
+  if (!failed) return start_in_slot(slot, now);
+  loop.call_at(now + pause_after_failures(slot_failures[slot]), [this, slot] { start_in_slot(slot, monotonic_ns()); });
 }
 
-void Worker::Impl::add_active(Exchange& exchange) {
-  exchange.active_position = active.size();
-  active.push_back(&exchange);
-  const auto in_flight = static_cast<std::uint32_t>(active.size());
+void Worker::Impl::on_sent(Exchange&) {
+  counters.sent.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Worker::Impl::on_read(const Arrival& arrival) {
+  if (in_window(arrival.read_ns)) observer.on_read(arrival);
+}
+
+void Worker::Impl::note_in_flight() {
+  const auto in_flight = static_cast<std::uint32_t>(courier.under_way());
   counters.in_flight.store(in_flight, std::memory_order_relaxed);
   if (in_flight > counters.max_in_flight_in_window.load(std::memory_order_relaxed) && in_window(monotonic_ns())) {
     counters.max_in_flight_in_window.store(in_flight, std::memory_order_relaxed);
   }
 }
 
-void Worker::Impl::remove_active(Exchange& exchange) {
-  active[exchange.active_position] = active.back();
-  active[exchange.active_position]->active_position = exchange.active_position;
-  active.pop_back();
-  counters.in_flight.store(static_cast<std::uint32_t>(active.size()), std::memory_order_relaxed);
+// --- recording
+// --------------------------------------------------------------------------------------------------------
+
+/// A little of it, when there is nothing better to do; true if there is more.
+bool Worker::Impl::record_some() {
+  for (std::size_t events = 0; !ended.empty() && events < events_per_idle_turn;) {
+    events += events_of_a_request + ended.front()->record.events.size();
+    record_oldest();
+  }
+  return !ended.empty();
 }
 
-std::unique_ptr<Exchange> Worker::Impl::take_exchange() {
-  if (spare_exchanges.empty()) return std::make_unique<Exchange>();
-  auto exchange = std::move(spare_exchanges.back());
-  spare_exchanges.pop_back();
-  return exchange;
+void Worker::Impl::record_all() {
+  while (!ended.empty()) record_oldest();
+}
+
+void Worker::Impl::record_oldest() {
+  Request& request = *ended.front();
+  ended.pop_front();
+  observer.on_request(request.record);
+  if (request.counted) {
+    counters.last_measured_end.store(request.record.stamps.end, std::memory_order_relaxed);
+    counters.measured_open.fetch_sub(1, std::memory_order_release);
+  }
+  spare.push_back(&request);
 }
 
 }  // namespace loadgen

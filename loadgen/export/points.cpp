@@ -111,6 +111,7 @@ void PointRenderer::append_load(Batch& batch, const RunFacts& facts, const Inter
   if (health.wall_ns > 0)
     point.field("cpu_share", static_cast<double>(health.cpu_ns) / static_cast<double>(health.wall_ns));
   if (const auto lag_ms = health.loop_lag.percentile_ms(0.99)) point.field("loop_lag_p99", *lag_ms / 1000);
+  if (const auto delay_ms = health.recv_delay.percentile_ms(0.99)) point.field("recv_delay_p99", *delay_ms / 1000);
   point.finish(wall_ns(facts, interval.begin_ns));
   batch.end_record();
 }

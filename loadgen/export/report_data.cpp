@@ -155,8 +155,7 @@ Json distribution_document(const exporters::Distribution& values) {
 Json report_document(const Json& summary, const RunTotals& totals, std::size_t max_points) {
   Json distributions = Json::object();
   for (std::size_t metric = 0; metric < metric_count; ++metric) {
-    exporters::Distribution all;
-    for (const EntryTally& entry : totals.entries) all.add(entry.latency[metric]);
+    const auto all = over_entries(totals.entries, static_cast<Metric>(metric));
     distributions[std::string(metric_labels[metric])] = distribution_document(all);
   }
   const std::size_t per_step = std::max<std::size_t>(1, (totals.series.size() + max_points - 1) / max_points);

@@ -42,11 +42,18 @@ void append_request_line(std::string& out, const Scenario& scenario, const Reque
   line.boolean("new_connection", record.new_connection);
   if (record.http_status != 0) line.number("http_status", record.http_status);
   line.object("stamps", [&](JsonObjectText& stamps) { fill_stamps(stamps, record.stamps); });
+  if (record.stamps.headers != 0) {
+    line.text("stamp_source", label(record.stamp_source));
+    if (record.stamps.first_token != 0)
+      line.number("recv_delay_first_ms", static_cast<double>(record.recv_delay_first_ns) / 1e6);
+    line.number("recv_delay_max_ms", static_cast<double>(record.recv_delay_max_ns) / 1e6);
+  }
   line.object("metrics", [&](JsonObjectText& metrics) { fill_metrics(metrics, row.metrics); });
   line.number("requested_tokens", record.requested_tokens).number("output_tokens", record.output_tokens);
   if (record.input_tokens) line.number("input_tokens", *record.input_tokens);
   line.text("token_source", label(record.token_source)).number("chunks", row.metrics.chunks);
   line.number("coalesced_events", record.coalesced_events);
+  if (record.index_breaks > 0) line.number("index_breaks", record.index_breaks);
   if (row.metrics.unstreamed) line.boolean("unstreamed", true);
   if (!record.finish_reason.empty()) line.text("finish_reason", record.finish_reason);
   if (!record.error_type.empty()) line.text("error_type", record.error_type);

@@ -57,7 +57,8 @@ Json counts_json(const Counts& counts) {
           {"output_tokens", counts.output_tokens},
           {"input_tokens", counts.input_tokens},
           {"wasted_tokens", counts.wasted_tokens},
-          {"osl_mismatches", counts.osl_mismatches}};
+          {"osl_mismatches", counts.osl_mismatches},
+          {"index_breaks", counts.index_breaks}};
 }
 
 /// `concurrency_max` is known of the whole run only.
@@ -133,6 +134,16 @@ Json validity_json(const Validity& validity) {
                       {"value", optional(check.value)}});
   }
   return {{"status", label(validity.status)}, {"reasons", validity.reasons}, {"checks", std::move(checks)}};
+}
+
+Json generator_json(const Summary& summary) {
+  const GeneratorSummary& generator = summary.generator;
+  return {{"recv_delay", metric_json(generator.recv_delay)},
+          {"loop_lag", metric_json(generator.loop_lag)},
+          {"reads", generator.reads},
+          {"kernel_stamped_share", optional(generator.kernel_stamped_share)},
+          {"clock_error_ns", summary.facts.clock_error_ns},
+          {"clock_steps", summary.facts.clock_steps}};
 }
 
 Json gates_json(const std::vector<GateResult>& gates) {
@@ -237,6 +248,7 @@ Json summary_document(const Scenario& scenario, const Summary& summary, const st
           {"phases", phases_json(facts)},
           {"verdict", label(summary.verdict)},
           {"validity", validity_json(summary.validity)},
+          {"generator", generator_json(summary)},
           {"counts", counts_json(summary.overall.counts)},
           {"rates", rates_json(summary.overall.rates, true)},
           {"metrics", metrics_json(summary.overall)},

@@ -26,13 +26,15 @@ std::optional<Route> route_from(std::string_view word) noexcept;
 /// Whether the answer is asked for as server-sent events or as one body.
 enum class Delivery : std::uint8_t { stream, whole };
 
-/// `http://host:port[/base]`, parsed. `host` is without brackets; `authority` is what the Host header carries.
+/// `http://host:port[/base]` or `unix:/path`, parsed. `host` is without brackets; `authority` is what the Host header
+/// carries.
 struct Target {
   std::string url;   ///< as the user wrote it, without a trailing slash
   std::string host;  ///< name or address
   std::uint16_t port = 80;
-  std::string authority;  ///< host:port as sent in the Host header
-  std::string base_path;  ///< "" or "/prefix", prepended to the route's path
+  std::string authority;       ///< host:port as sent in the Host header
+  std::string base_path;       ///< "" or "/prefix", prepended to the route's path
+  std::string unix_path = {};  ///< of a unix socket; empty: TCP
 };
 
 /// Sampling parameters sent with a request; absent means the field is not sent.

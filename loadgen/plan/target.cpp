@@ -53,9 +53,24 @@ std::string read_authority(std::string_view authority, Target& target) {
   return {};
 }
 
+/// `unix:` has been taken off; the rest is the path of a socket.
+std::string read_unix(std::string_view path, Target& target) {
+  constexpr std::size_t longest_path = 107;  // what fits into a socket address
+  if (path.empty() || path[0] != '/') return "needs an absolute path, as in unix:/run/server.sock";
+  if (path.size() > longest_path) return fmt::format("has a path longer than {} characters", longest_path);
+  if (!std::all_of(path.begin(), path.end(), is_path_char)) return "has a character in its path that it cannot have";
+  target.unix_path = std::string(path);
+  target.host = target.authority = "localhost";
+  return {};
+}
+
 std::string read_url(std::string_view url, Target& target) {
   constexpr std::string_view scheme = "http://";
   if (url.size() > longest_url) return fmt::format("is longer than {} characters", longest_url);
+  if (url.substr(0, 5) == "unix:") {
+    target.url = std::string(url);
+    return read_unix(url.substr(5), target);
+  }
   if (url.substr(0, 8) == "https://") return "asks for https: TLS is not supported yet; use http or a local TLS proxy";
   if (url.substr(0, scheme.size()) != scheme) return "must start with http://, as in http://127.0.0.1:8080";
   while (url.size() > scheme.size() && url.back() == '/') url.remove_suffix(1);

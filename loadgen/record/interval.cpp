@@ -2,6 +2,7 @@
 #include "loadgen/record/interval.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace loadgen {
 namespace {
@@ -14,34 +15,40 @@ std::int64_t earliest(std::int64_t a, std::int64_t b) noexcept {
   return a == 0 ? b : b == 0 ? a : std::min(a, b);
 }
 
+/// The fields of a tally that are plain sums.
+constexpr std::uint64_t EntryTally::*sums[] = {
+    &EntryTally::started,
+    &EntryTally::output_tokens,
+    &EntryTally::input_tokens,
+    &EntryTally::wasted_tokens,
+    &EntryTally::requested_tokens,
+    &EntryTally::osl_mismatches,
+    &EntryTally::unstreamed,
+    &EntryTally::streamed,
+    &EntryTally::token_events,
+    &EntryTally::coalesced_events,
+    &EntryTally::index_breaks,
+    &EntryTally::completed_in_window,
+    &EntryTally::output_tokens_in_window,
+    &EntryTally::offered_in_window,
+    &EntryTally::achieved_in_window,
+    &EntryTally::all_output_tokens,
+};
+
 }  // namespace
 
 void EntryTally::add(const EntryTally& other) {
+  for (const auto sum : sums) this->*sum += other.*sum;
   for (std::size_t p = 0; p < phase_count; ++p) {
     for (std::size_t o = 0; o < outcome_count; ++o) ended[p][o] += other.ended[p][o];
   }
   for (std::size_t m = 0; m < metric_count; ++m) latency[m].add(other.latency[m]);
-  started += other.started;
-  in_flight += other.in_flight;
   for (std::size_t s = 0; s < token_source_count; ++s) token_sources[s] += other.token_sources[s];
-  output_tokens += other.output_tokens;
-  input_tokens += other.input_tokens;
-  wasted_tokens += other.wasted_tokens;
-  requested_tokens += other.requested_tokens;
-  osl_mismatches += other.osl_mismatches;
-  unstreamed += other.unstreamed;
-  streamed += other.streamed;
-  token_events += other.token_events;
-  coalesced_events += other.coalesced_events;
+  in_flight += other.in_flight;
   add_all(finish_reasons, other.finish_reasons);
   add_all(error_messages, other.error_messages);
-  completed_in_window += other.completed_in_window;
-  output_tokens_in_window += other.output_tokens_in_window;
   input_tokens_in_window += other.input_tokens_in_window;
-  offered_in_window += other.offered_in_window;
-  achieved_in_window += other.achieved_in_window;
   overlap_ns += other.overlap_ns;
-  all_output_tokens += other.all_output_tokens;
   first_send_ns = earliest(first_send_ns, other.first_send_ns);
   last_token_ns = std::max(last_token_ns, other.last_token_ns);
 }
@@ -53,11 +60,28 @@ void EntryTally::reset() {
   latency = std::move(kept);
 }
 
-void Interval::add(const Interval& other) {
+exporters::Distribution over_entries(const std::vector<EntryTally>& entries, Metric metric) {
+  exporters::Distribution sum;
+  for (const EntryTally& entry : entries) sum.add(entry[metric]);
+  return sum;
+}
+
+void GeneratorHealth::add_distributions(const GeneratorHealth& other) {
+  loop_lag.add(other.loop_lag);
+  recv_delay.add(other.recv_delay);
+  unstamped_reads += other.unstamped_reads;
+}
+
+void Interval::add(Interval&& other) {
   if (entries.size() < other.entries.size()) entries.resize(other.entries.size());
   for (std::size_t i = 0; i < other.entries.size(); ++i) entries[i].add(other.entries[i]);
-  rows.insert(rows.end(), other.rows.begin(), other.rows.end());
-  health.loop_lag.add(other.health.loop_lag);
+  if (rows.empty()) {
+    rows.swap(other.rows);
+  } else {
+    rows.insert(rows.end(), std::move_iterator(other.rows.begin()), std::move_iterator(other.rows.end()));
+    other.rows.clear();
+  }
+  health.add_distributions(other.health);
   // CPU is judged by the busiest thread.
   if (other.health.cpu_ns > health.cpu_ns) {
     health.cpu_ns = other.health.cpu_ns;
@@ -72,10 +96,12 @@ void Interval::add(const Interval& other) {
 void Interval::reset() {
   for (auto& entry : entries) entry.reset();
   rows.clear();
-  health.loop_lag.reset();
-  health.cpu_ns = health.wall_ns = 0;
-  health.in_flight = health.max_in_flight = 0;
-  health.sent = health.tokens = 0;
+  GeneratorHealth emptied;
+  emptied.loop_lag = std::move(health.loop_lag);  // their memory is what is worth keeping
+  emptied.recv_delay = std::move(health.recv_delay);
+  emptied.loop_lag.reset();
+  emptied.recv_delay.reset();
+  health = std::move(emptied);
 }
 
 }  // namespace loadgen

@@ -53,6 +53,7 @@ struct EntryTally {
   std::uint64_t streamed = 0;  ///< successes asked for as a stream
   std::uint64_t token_events = 0;
   std::uint64_t coalesced_events = 0;
+  std::uint64_t index_breaks = 0;  ///< TGI token events whose index did not follow the one before
   std::array<std::uint64_t, token_source_count> token_sources{};
   std::map<std::string, std::uint64_t> finish_reasons;
   std::map<std::string, std::uint64_t> error_messages;  ///< first line of each distinct error, at most 16 kinds
@@ -83,13 +84,22 @@ struct EntryTally {
 /// How the generator itself was doing.
 struct GeneratorHealth {
   exporters::Distribution loop_lag;  ///< lateness of a 1 ms self-timer of each I/O thread, in the window
-  std::int64_t cpu_ns = 0;           ///< CPU time of the busiest I/O thread in the interval
-  std::int64_t wall_ns = 0;          ///< of that thread, same interval
-  std::uint32_t in_flight = 0;       ///< at the end of the interval
-  std::uint32_t max_in_flight = 0;   ///< in the window; over several threads the sum of each one's maximum
-  std::uint64_t sent = 0;            ///< requests sent in the interval, all phases
-  std::uint64_t tokens = 0;          ///< tokens received in the interval, all phases
+  exporters::Distribution
+      recv_delay;  ///< from the kernel's receive stamp to the end of the read, per read, in the window
+  std::uint64_t unstamped_reads = 0;  ///< reads in the window without a stamp of the kernel
+  std::int64_t cpu_ns = 0;            ///< CPU time of the busiest I/O thread in the interval
+  std::int64_t wall_ns = 0;           ///< of that thread, same interval
+  std::uint32_t in_flight = 0;        ///< at the end of the interval
+  std::uint32_t max_in_flight = 0;    ///< in the window; over several threads the sum of each one's maximum
+  std::uint64_t sent = 0;             ///< requests sent in the interval, all phases
+  std::uint64_t tokens = 0;           ///< tokens received in the interval, all phases
+
+  /// Adds the distributions and the count that belongs to them; what the rest adds up to depends on what is added.
+  void add_distributions(const GeneratorHealth& other);
 };
+
+/// One metric over all entries.
+exporters::Distribution over_entries(const std::vector<EntryTally>& entries, Metric metric);
 
 /// All entries over one stretch of time. Requests belong to the interval in which they ended: only then is their
 /// outcome known. Steps of `begin_ns` are one second except for the last one.
@@ -101,8 +111,8 @@ struct Interval {
   std::vector<RequestRow> rows;  ///< empty with RecordLevel::summary
   GeneratorHealth health;
 
-  /// Adds another worker's view of the same stretch.
-  void add(const Interval& other);
+  /// Adds another worker's view of the same stretch and takes over its rows.
+  void add(Interval&& other);
   /// Empties it for reuse, keeping memory.
   void reset();
 };

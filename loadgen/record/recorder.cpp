@@ -75,6 +75,15 @@ void Recorder::on_loop_lag(std::int64_t lag_ns) {
   current_.active().health.loop_lag.record_ns(lag_ns);
 }
 
+void Recorder::on_read(const Arrival& arrival) {
+  GeneratorHealth& health = current_.active().health;
+  if (arrival.is_kernel_stamp) {
+    health.recv_delay.record_ns(arrival.delay_ns());
+  } else {
+    ++health.unstamped_reads;
+  }
+}
+
 void Recorder::on_start(std::uint32_t entry) {
   ++current_.active().entries[entry].started;
   ++in_flight_[entry];
@@ -126,6 +135,7 @@ void Recorder::record_measured(const RequestRecord& record, const RequestMetrics
   tally.unstreamed += metrics.unstreamed ? 1 : 0;
   tally.token_events += record.events.size();
   tally.coalesced_events += record.coalesced_events;
+  tally.index_breaks += record.index_breaks;
   ++tally.token_sources[static_cast<std::size_t>(record.token_source)];
   ++tally.finish_reasons[record.finish_reason.empty() ? "unknown" : record.finish_reason];
 }

@@ -19,6 +19,7 @@ class Recorder final : public WorkerObserver {
 
   void on_start(std::uint32_t entry) override;
   void on_request(const RequestRecord& record) override;
+  void on_read(const Arrival& arrival) override;
   void on_loop_lag(std::int64_t lag_ns) override;
 
   /// Hands over what has been recorded since the last swap; `spare` (empty) takes its place.

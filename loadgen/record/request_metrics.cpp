@@ -44,7 +44,7 @@ RequestMetrics compute_metrics(const RequestRecord& record, LoopKind loop) {
   }
   metrics[Metric::e2e] = t.end - t.send;
   if (loop == LoopKind::open) metrics[Metric::e2e_sched] = t.end - t.intended;
-  if (t.headers != 0) metrics[Metric::server_wait] = t.headers - t.sent;
+  if (t.headers != 0 && t.sent != 0) metrics[Metric::server_wait] = t.headers - t.sent;
   metrics.unstreamed = record.streamed && events == 1 && record.output_tokens > 1;
   set_gap_statistics(record, metrics);
   return metrics;

@@ -18,12 +18,6 @@ void count_ended(const Interval& interval, SeriesPoint& point) {
   }
 }
 
-exporters::Distribution over_entries(const Interval& interval, Metric metric) {
-  exporters::Distribution sum;
-  for (const EntryTally& entry : interval.entries) sum.add(entry[metric]);
-  return sum;
-}
-
 SeriesPoint series_point(const Interval& interval) {
   SeriesPoint point;
   point.begin_ns = interval.begin_ns;
@@ -33,9 +27,9 @@ SeriesPoint series_point(const Interval& interval) {
   point.tokens = interval.health.tokens;
   point.in_flight = interval.health.in_flight;
   count_ended(interval, point);
-  const auto ttft = over_entries(interval, Metric::ttft);
-  const auto tpot = over_entries(interval, Metric::tpot);
-  const auto e2e = over_entries(interval, Metric::e2e);
+  const auto ttft = over_entries(interval.entries, Metric::ttft);
+  const auto tpot = over_entries(interval.entries, Metric::tpot);
+  const auto e2e = over_entries(interval.entries, Metric::e2e);
   point.ttft_p50 = ttft.percentile_ms(0.5);
   point.ttft_p99 = ttft.percentile_ms(0.99);
   point.tpot_p50 = tpot.percentile_ms(0.5);
@@ -53,7 +47,7 @@ void RunTotals::add(const Interval& interval) {
     entries[i].add(interval.entries[i]);
     entries[i].in_flight = interval.entries[i].in_flight;  // a level, not a sum over time
   }
-  health.loop_lag.add(interval.health.loop_lag);
+  health.add_distributions(interval.health);
   health.cpu_ns += interval.health.cpu_ns;
   health.wall_ns += interval.health.wall_ns;
   health.in_flight = interval.health.in_flight;

@@ -33,6 +33,8 @@ struct RunFacts {
   bool warmup_steady = true;  ///< false: warm-up by rule hit its limit before the load was steady
   double warmup_s = 0;
   double max_thread_cpu_share = 0;      ///< busiest I/O thread, CPU / wall over the window
+  std::int64_t clock_error_ns = 0;      ///< the most a kernel stamp is off by being converted to the monotonic clock
+  std::uint32_t clock_steps = 0;        ///< how often the real-time clock was set during the run
   std::uint64_t planned_in_window = 0;  ///< open loop: arrivals the plan has in the window
   std::string server_version;           ///< from the server, if it said so
 };

@@ -33,6 +33,7 @@ Counts count_requests(const EntryTally& tally) {
   counts.input_tokens = tally.input_tokens;
   counts.wasted_tokens = tally.wasted_tokens;
   counts.osl_mismatches = tally.osl_mismatches;
+  counts.index_breaks = tally.index_breaks;
   return counts;
 }
 
@@ -83,6 +84,16 @@ MetricSummary summarize_metric(const exporters::Distribution& values) {
   metric.p99_9 = values.reportable_percentile_ms(0.999);
   metric.p99_upper = upper_bound_ms(values, 0.99);
   return metric;
+}
+
+GeneratorSummary summarize_generator(const GeneratorHealth& health) {
+  GeneratorSummary summary;
+  summary.loop_lag = summarize_metric(health.loop_lag);
+  summary.recv_delay = summarize_metric(health.recv_delay);
+  summary.reads = health.recv_delay.count() + health.unstamped_reads;
+  if (summary.reads > 0)
+    summary.kernel_stamped_share = static_cast<double>(health.recv_delay.count()) / static_cast<double>(summary.reads);
+  return summary;
 }
 
 Slice summarize_entry(const EntryTally& tally, const Window& window) {

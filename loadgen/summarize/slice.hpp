@@ -9,6 +9,8 @@ namespace loadgen {
 /// Percentiles with too few values for them, or that fall among censored values, stay absent.
 MetricSummary summarize_metric(const exporters::Distribution& values);
 
+GeneratorSummary summarize_generator(const GeneratorHealth& health);
+
 /// The numbers of one entry. Rates are 0 when the window is empty. What only the whole run knows (planned rate, largest
 /// concurrency) is left out.
 Slice summarize_entry(const EntryTally& tally, const Window& window);

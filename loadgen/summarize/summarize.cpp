@@ -45,6 +45,10 @@ void add_warnings(Summary& summary, const EntryTally& all) {
   if (all.osl_mismatches > 0)
     summary.warnings.push_back(fmt::format(
         "{} answers have another length than asked for: the workload is not the planned one", all.osl_mismatches));
+  if (all.index_breaks > 0)
+    summary.warnings.push_back(
+        fmt::format("{} token events do not follow the one before by their index: the server lost or reordered tokens",
+                    all.index_breaks));
   if (summary.over_saturated)
     summary.warnings.push_back("requests piled up during the window: the target is over-saturated at this rate");
 }
@@ -67,6 +71,7 @@ Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostF
     summary.mix.emplace_back(scenario.mix[i].name, summarize_entry(entries[i], totals.facts.window));
   }
   summary.overall = summarize_run(all, scenario, totals);
+  summary.generator = summarize_generator(totals.health);
 
   const Steadiness steadiness = assess_steadiness(totals.series, totals.facts.window);
   if (steadiness.ttft) summary.ttft_slope_ms_per_s = steadiness.ttft->slope_per_s;

@@ -30,6 +30,7 @@ struct Counts {
   std::map<std::string, std::uint64_t> finish_reasons;
   std::map<std::string, std::uint64_t> errors;  ///< distinct error texts with counts
   std::uint64_t output_tokens = 0, input_tokens = 0, wasted_tokens = 0, osl_mismatches = 0;
+  std::uint64_t index_breaks = 0;  ///< TGI token events whose index did not follow the one before
 };
 
 struct Rates {
@@ -50,11 +51,20 @@ struct Slice {
   std::map<std::string, double> token_source_shares;
 };
 
+/// How the generator itself did, in the window.
+struct GeneratorSummary {
+  MetricSummary loop_lag;    ///< lateness of a 1 ms timer of each I/O thread
+  MetricSummary recv_delay;  ///< from the kernel's receive stamp to the end of the read
+  std::uint64_t reads = 0;
+  std::optional<double> kernel_stamped_share;  ///< of the reads; absent without reads
+};
+
 enum class Health : std::uint8_t { valid, suspect, invalid };
 
 /// One row of the client-health table.
 struct HealthCheck {
-  std::string name;      ///< lateness_p99, offered_rate, dropped, client_resource, io_cpu, loop_lag_p99, ...
+  std::string
+      name;  ///< lateness_p99, offered_rate, dropped, client_resource, io_cpu, loop_lag_p99, recv_delay_p99, ...
   std::string measured;  ///< with unit, for people; "not measured" where it could not be
   std::string limits;    ///< what VALID and SUSPECT ask for
   std::optional<double> value;
@@ -94,6 +104,7 @@ struct Summary {
   HostFacts host;
   Slice overall;
   std::vector<std::pair<std::string, Slice>> mix;  ///< entry name -> numbers
+  GeneratorSummary generator;
   Validity validity;
   std::vector<GateResult> gates;
   Verdict verdict = Verdict::none;  ///< pass only if every gate passed; none without gates

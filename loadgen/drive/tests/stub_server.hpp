@@ -1,9 +1,11 @@
-// A server for tests: accepts on loopback and lets a script talk on each raw connection. One thread per connection.
+// A server for tests: accepts on loopback or a unix socket and lets a script talk on each raw connection. One thread
+// per connection.
 #pragma once
 
 #include <arpa/inet.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -49,6 +51,14 @@ class StubConnection {
       bytes.remove_prefix(static_cast<std::size_t>(n));
     }
   }
+  /// Reads on without looking, until the peer closes or the test is over.
+  void swallow(const std::atomic<bool>& stop) {
+    while (!stop) {
+      pollfd poll{fd_, POLLIN, 0};
+      char bytes[65536];
+      if (::poll(&poll, 1, 20) > 0 && ::recv(fd_, bytes, sizeof bytes, 0) <= 0) return;
+    }
+  }
   /// Closes so that the peer sees a reset.
   void reset() {
     const linger hard{1, 0};
@@ -65,15 +75,20 @@ class StubServer {
   /// `script(connection, request)` is called for each request; false closes the connection.
   using Script = std::function<bool(StubConnection&, const std::string& request)>;
 
-  explicit StubServer(Script script) : script_(std::move(script)) {
-    fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    auto* raw = reinterpret_cast<sockaddr*>(&address);
+  /// On 127.0.0.1, or [::1], or a unix socket of the given path.
+  explicit StubServer(Script script, int family = AF_INET, const std::string& path = {}) : script_(std::move(script)) {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    storage.ss_family = static_cast<sa_family_t>(family);
+    if (family == AF_INET) reinterpret_cast<sockaddr_in&>(storage).sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (family == AF_INET6) reinterpret_cast<sockaddr_in6&>(storage).sin6_addr = in6addr_loopback;
+    if (family == AF_UNIX) path.copy(reinterpret_cast<sockaddr_un&>(storage).sun_path, path.size());
+    if (family == AF_UNIX) size = sizeof(sockaddr_un);
+    auto* raw = reinterpret_cast<sockaddr*>(&storage);
+    fd_ = ::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (::bind(fd_, raw, size) != 0 || ::listen(fd_, 128) != 0 || ::getsockname(fd_, raw, &size) != 0) std::abort();
-    port_ = ntohs(address.sin_port);
+    port_ = ntohs(family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(storage).sin6_port
+                                     : reinterpret_cast<sockaddr_in&>(storage).sin_port);
     acceptor_ = std::thread([this] { accept_all(); });
   }
   ~StubServer() {

@@ -45,6 +45,23 @@ TEST(RequestLine, ASuccessCarriesStampsAndMetrics) {
   EXPECT_EQ(json["chunks"], 64);
   EXPECT_EQ(json["finish_reason"], "length");
   EXPECT_FALSE(json.contains("error"));
+  EXPECT_FALSE(json.contains("stamp_source")) << "nothing was received";
+}
+
+TEST(RequestLine, StatesWhoseStampsTheyAreAndHowLateTheReadsWere) {
+  RequestRow row;
+  row.record.stamps.headers = row.record.stamps.first_token = 5;
+  row.record.recv_delay_first_ns = 12'500;
+  row.record.recv_delay_max_ns = 2'000'000;
+  row.record.index_breaks = 1;
+  auto json = line_of(row);
+  EXPECT_EQ(json["stamp_source"], "kernel");
+  EXPECT_DOUBLE_EQ(json["recv_delay_first_ms"], 0.0125);
+  EXPECT_DOUBLE_EQ(json["recv_delay_max_ms"], 2);
+  EXPECT_EQ(json["index_breaks"], 1);
+  row.record.stamp_source = StampSource::user;
+  json = line_of(row);
+  EXPECT_EQ(json["stamp_source"], "user");
 }
 
 TEST(RequestLine, AFailureCarriesItsClassAndTheServersWords) {

@@ -86,6 +86,8 @@ class Simulation {
     interval.health.in_flight = interval.health.max_in_flight = 120;
     interval.health.loop_lag.record_ns(60'000, 900);
     interval.health.loop_lag.record_ns(180'000, 100);
+    interval.health.recv_delay.record_ns(40'000, 990);
+    interval.health.recv_delay.record_ns(300'000, 10);
     return interval;
   }
 

@@ -32,6 +32,19 @@ TEST(Target, SplitsUrls) {
   }
 }
 
+TEST(Target, NamesUnixSocketsByTheirPath) {
+  const auto target = parse_target("unix:/run/server.sock");
+  ASSERT_TRUE(target.has_value()) << target.error();
+  EXPECT_EQ(target->unix_path, "/run/server.sock");
+  EXPECT_EQ(target->authority, "localhost");
+  EXPECT_EQ(target->base_path, "");
+  EXPECT_EQ(target->url, "unix:/run/server.sock");
+  for (const std::string& bad :
+       {std::string("unix:"), std::string("unix:run/s"), std::string("unix:/a b"), "unix:/" + std::string(107, 'a')}) {
+    EXPECT_FALSE(parse_target(bad).has_value()) << bad;
+  }
+}
+
 TEST(Target, RefusesWhatCouldNotBeSent) {
   for (const char* url : {"",           "http://",          "http:///x",    "http://:80",
                           "h:80",       "ftp://h",          "HTTP://h",     "http://h:",

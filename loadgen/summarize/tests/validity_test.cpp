@@ -46,7 +46,7 @@ TEST_F(ValidityTest, AHealthyRunIsValidWithoutReasons) {
   const Validity validity = judge();
   EXPECT_EQ(validity.status, Health::valid);
   EXPECT_TRUE(validity.reasons.empty()) << validity.reasons.front();
-  EXPECT_EQ(validity.checks.size(), 11u);
+  EXPECT_EQ(validity.checks.size(), 12u);
 }
 
 TEST_F(ValidityTest, LatenessLimitIsOnePercentOfTtftOrOneMillisecond) {
@@ -103,6 +103,21 @@ TEST_F(ValidityTest, BusyThreadsAndLateLoops) {
   EXPECT_EQ(row("loop_lag_p99").status, Health::suspect);
   totals.health.loop_lag.record_ns(6 * ms, 100);
   EXPECT_EQ(row("loop_lag_p99").status, Health::invalid);
+}
+
+TEST_F(ValidityTest, WhereTheKernelStampsLateReadsMoveNoStamp) {
+  EXPECT_EQ(row("recv_delay_p99").measured, "not measured");
+  totals.health.recv_delay.record_ns(100'000, 1000);
+  totals.health.loop_lag.record_ns(4 * ms, 100);
+  EXPECT_EQ(row("loop_lag_p99").status, Health::valid);
+  totals.health.unstamped_reads = 11;  // more than 1 %: late wake-ups show in those
+  EXPECT_EQ(row("loop_lag_p99").status, Health::suspect);
+  EXPECT_EQ(row("recv_delay_p99").status, Health::valid);
+  totals.health.recv_delay.record_ns(6 * ms, 100);
+  EXPECT_EQ(row("recv_delay_p99").status, Health::suspect);
+  EXPECT_THAT(judge().reasons.back(), HasSubstr("recv_delay_p99 is 6"));
+  totals.health.recv_delay.record_ns(26 * ms, 100);
+  EXPECT_EQ(row("recv_delay_p99").status, Health::invalid);
 }
 
 TEST_F(ValidityTest, CoalescedEventsCountOnlyWhereEventsCarryOneToken) {

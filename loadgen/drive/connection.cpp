@@ -1,0 +1,39 @@
+#include "loadgen/drive/connection.hpp"
+
+#include <utility>
+
+namespace loadgen {
+
+int Connection::update_interest(EventLoop& loop) noexcept {
+  std::uint32_t wanted = EPOLLIN | transport_->wants();
+  if (state_ == State::connecting) wanted = EPOLLOUT;
+  if (has_unsent()) wanted |= EPOLLOUT;
+  if (wanted == interest_) return 0;
+  const bool is_first = std::exchange(interest_, wanted) == 0;
+  return is_first ? loop.watch(transport_->descriptor(), wanted, *this)
+                  : loop.rewatch(transport_->descriptor(), wanted, *this);
+}
+
+int Connection::write(std::string_view bytes) {
+  const Transport::Result result = transport_->write(bytes);
+  if (result.error != 0) return result.error;
+  if (result.bytes < bytes.size()) keep(bytes.substr(result.bytes));
+  return 0;
+}
+
+int Connection::write_rest() {
+  const Transport::Result result = transport_->write(std::string_view(unsent_).substr(unsent_at_));
+  if (result.error != 0) return result.error;
+  unsent_at_ += result.bytes;
+  if (unsent_at_ == unsent_.size()) take_kept();  // seldom needed, so its memory is not kept
+  return 0;
+}
+
+void Connection::close(EventLoop& loop) noexcept {
+  if (interest_ != 0) loop.unwatch(transport_->descriptor());
+  state_ = State::closed;
+  exchange = nullptr;
+  transport_.reset();
+}
+
+}  // namespace loadgen

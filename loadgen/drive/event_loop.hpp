@@ -1,0 +1,102 @@
+// The event loop of one I/O thread: one level-triggered epoll set, timers to the nanosecond, functions posted by other
+// threads, and what can wait until there is nothing else to do. One system call per wake-up; knows nothing of HTTP.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "loadgen/drive/clock.hpp"
+#include "loadgen/drive/file_descriptor.hpp"
+
+namespace loadgen {
+
+/// Told when its descriptor is ready. Stays alive until the batch of events that may name it is over (see `retire`).
+class Watcher {
+ public:
+  /// `events`: epoll's bits (EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP).
+  virtual void on_ready(std::uint32_t events) = 0;
+  virtual ~Watcher() = default;
+};
+
+class EventLoop {
+ public:
+  using Task = std::function<void()>;
+
+  /// Throws std::system_error when the kernel gives no descriptors.
+  EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// Runs until `stop`. Within one turn: everything that is ready, a timer as soon as it is due even between two of
+  /// those, then what was posted; `idle` only when nothing was ready.
+  void run();
+  void stop() noexcept { stopped_ = true; }
+
+  /// Runs `task` on the loop's thread between two events; callable from any thread.
+  void post(Task task);
+
+  /// Runs `task` once, at `due_ns` of the monotonic clock or as soon after as the thread can.
+  void call_at(std::int64_t due_ns, Task task);
+
+  /// Called whenever there is nothing to be read and no timer due, as long as it returns true ("there is more");
+  /// asked again after `wake_idle`.
+  void set_idle(std::function<bool()> idle) { idle_ = std::move(idle); }
+  void wake_idle() noexcept { idle_wanted_ = true; }
+
+  /// Adds, changes, removes a descriptor. Returns 0 or errno.
+  int watch(int fd, std::uint32_t events, Watcher& watcher) noexcept;
+  int rewatch(int fd, std::uint32_t events, Watcher& watcher) noexcept;
+  void unwatch(int fd) noexcept;
+
+  /// Destroys `watcher` once no event of the current batch can name it any more.
+  void retire(std::unique_ptr<Watcher> watcher) { retired_.push_back(std::move(watcher)); }
+
+  /// A reading of the clock that somebody needed anyway: due timers are noticed by it.
+  void saw_time(std::int64_t now_ns) noexcept { now_ns_ = now_ns; }
+
+ private:
+  struct Timer {
+    std::int64_t due_ns = 0;
+    std::uint64_t order = 0;  ///< of two timers for one instant the earlier asked one comes first
+    Task task;
+    bool is_after(const Timer& other) const noexcept {
+      return due_ns != other.due_ns ? due_ns > other.due_ns : order > other.order;
+    }
+  };
+
+  std::size_t wait();
+  int wait_until(std::int64_t due_ns, epoll_event* events) noexcept;
+  void run_due_timers();
+  void run_posted();
+  void run_idle();
+  std::int64_t next_due() const noexcept { return timers_.empty() ? INT64_MAX : timers_.front().due_ns; }
+
+  struct PostBell final : Watcher {
+    void on_ready(std::uint32_t events) override;
+    int fd = -1;
+    bool rung = false;
+  };
+
+  static constexpr int batch_limit = 64;
+
+  FileDescriptor epoll_;
+  FileDescriptor bell_fd_;
+  PostBell bell_;
+  bool stopped_ = false;
+  bool idle_wanted_ = false;
+  bool has_precise_wait_ = true;
+  std::int64_t now_ns_ = 0;
+  std::uint64_t timer_order_ = 0;
+  std::vector<Timer> timers_;  ///< a heap, the next one in front
+  std::function<bool()> idle_;
+  std::vector<std::unique_ptr<Watcher>> retired_;
+  std::mutex posted_mutex_;
+  std::vector<Task> posted_;
+};
+
+}  // namespace loadgen

@@ -1,0 +1,220 @@
+// A courier against scripted servers: every kind of address, what the kernel stamps, writes that do not fit, idle
+// connections that die.
+#include "loadgen/drive/courier.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "loadgen/drive/tests/stub_server.hpp"
+
+namespace loadgen {
+namespace {
+
+using testing_support::StubConnection;
+using testing_support::StubServer;
+
+const std::string answer =
+    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n{\"generated_text\":\"a\"}";
+
+/// Carries one exchange after the other on its own loop.
+struct Carried final : Courier::Client {
+  explicit Carried(const Address& address) : courier(loop, *this, {make_endpoint(address).value()}) {
+    entry.route = Route::tgi;
+    entry.delivery = Delivery::whole;
+  }
+  void on_over(Exchange&) override { loop.stop(); }
+  void on_sent(Exchange&) override { ++sent; }
+  void on_read(const Arrival& arrival) override { reads.push_back(arrival); }
+
+  const RequestRecord& ask(const std::string& request = "POST /generate HTTP/1.1\r\n\r\n") {
+    exchange.prepare(entry, Timeouts{});
+    loop.call_at(0, [&] {
+      exchange.record.stamps.intended = exchange.record.stamps.dispatch = monotonic_ns();
+      courier.carry(exchange, 0, request);
+    });
+    loop.run();
+    return exchange.record;
+  }
+  /// Lets the loop run for a while.
+  void wait_ms(int ms) {
+    loop.call_at(monotonic_ns() + ms * 1'000'000LL, [&] { loop.stop(); });
+    loop.run();
+  }
+
+  MixEntry entry;
+  EventLoop loop;
+  Courier courier;
+  Exchange exchange;
+  int sent = 0;
+  std::vector<Arrival> reads;
+};
+
+bool answer_well(StubConnection& c, const std::string&) {
+  c.send(answer);
+  return true;
+}
+
+TEST(Courier, KeepsAConnectionFromOneRequestToTheNext) {
+  StubServer server(answer_well);
+  Carried carried({"127.0.0.1", server.port()});
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  EXPECT_TRUE(carried.exchange.record.new_connection);
+  EXPECT_GE(carried.exchange.record.stamps.connected, carried.exchange.record.stamps.dispatch);
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  EXPECT_FALSE(carried.exchange.record.new_connection);
+  EXPECT_EQ(carried.sent, 2);
+  EXPECT_EQ(carried.courier.under_way(), 0U);
+}
+
+TEST(Courier, TheKernelStampsWhatArrivesOverLoopback) {
+  StubServer server(answer_well);
+  Carried carried({"127.0.0.1", server.port()});
+  // The kernel begins to stamp a moment after the first socket has asked for it.
+  for (int i = 0; i < 200 && (carried.reads.empty() || !carried.reads.back().is_kernel_stamp); ++i) {
+    ASSERT_EQ(carried.ask().outcome, Outcome::ok);
+    carried.wait_ms(1);
+  }
+  ASSERT_TRUE(carried.reads.back().is_kernel_stamp);
+  const RequestRecord& r = carried.ask();
+  EXPECT_EQ(r.stamp_source, StampSource::kernel);
+  EXPECT_GE(r.stamps.end, r.stamps.send);
+  EXPECT_LE(carried.reads.back().at_ns, carried.reads.back().read_ns);
+  EXPECT_GT(carried.reads.back().delay_ns(), 0);
+  EXPECT_EQ(r.recv_delay_max_ns, carried.reads.back().delay_ns());
+  EXPECT_LT(carried.courier.realtime_offset().error_ns(), 1'000'000);
+}
+
+TEST(Courier, ReachesIpv6AndUnixSockets) {
+  char folder[] = "/tmp/courier-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder), nullptr);
+  const std::string path = std::string(folder) + "/socket";
+  {
+    StubServer local(answer_well, AF_UNIX, path);
+    Carried carried({path, 0});
+    EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
+    EXPECT_EQ(carried.exchange.record.stamp_source, StampSource::user);
+  }
+  ::unlink(path.c_str());
+  ::rmdir(folder);
+  StubServer six(answer_well, AF_INET6);
+  Carried carried({"::1", six.port()});
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
+}
+
+TEST(Courier, ARequestThatDoesNotFitLeavesInPieces) {
+  std::size_t got = 0;
+  StubServer server([&](StubConnection& c, const std::string& request) {
+    got = request.size();
+    c.send(answer);
+    return true;
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  const std::string body(8 * 1024 * 1024, 'x');
+  const std::string request = "POST / HTTP/1.1\r\ncontent-length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  const RequestRecord& r = carried.ask(request);
+  EXPECT_EQ(r.outcome, Outcome::ok) << r.error;
+  EXPECT_EQ(got, request.size());
+  EXPECT_GE(r.stamps.sent, r.stamps.send);
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  EXPECT_FALSE(carried.exchange.record.new_connection);
+}
+
+TEST(Courier, AnAnswerBeforeTheRequestIsWholeEndsTheConnection) {
+  std::atomic<bool> over{false};
+  StubServer server([&](StubConnection& c, const std::string&) {
+    c.send(answer);
+    c.swallow(over);
+    return false;
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  // The stub takes the head for a whole request: no length is stated for the 32 MB that follow.
+  EXPECT_EQ(carried.ask("POST / HTTP/1.1\r\n\r\n" + std::string(32 * 1024 * 1024, 'x')).outcome, Outcome::ok);
+  over = true;
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  EXPECT_TRUE(carried.exchange.record.new_connection);
+}
+
+TEST(Courier, AnIdleConnectionTheServerClosedIsNotUsedAgain) {
+  std::atomic<int> accepted{0};
+  StubServer server([&](StubConnection& c, const std::string&) {
+    ++accepted;
+    c.send(answer);
+    return false;  // closes although it promised to keep the connection
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
+    carried.wait_ms(50);
+  }
+  EXPECT_EQ(accepted.load(), 3);
+}
+
+TEST(Courier, StrayBytesOnAnIdleConnectionEndIt) {
+  StubServer server([&](StubConnection& c, const std::string&) {
+    c.send(answer);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    c.send("HTTP/1.1 408 Request Timeout\r\n\r\n");
+    return true;
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  carried.wait_ms(50);
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  EXPECT_TRUE(carried.exchange.record.new_connection);
+}
+
+TEST(Courier, SweepingCutsWhatIsOverItsDeadlineAndNothingElse) {
+  StubServer server([&](StubConnection& c, const std::string&) {
+    c.swallow(server.stopped());
+    return false;
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  carried.exchange.prepare(carried.entry, Timeouts{});
+  carried.exchange.record.stamps.dispatch = monotonic_ns();
+  carried.courier.carry(carried.exchange, 0, "POST / HTTP/1.1\r\n\r\n");
+  carried.wait_ms(5);
+  carried.courier.sweep(carried.exchange.deadline_ns() - 1);
+  EXPECT_EQ(carried.courier.under_way(), 1U);
+  carried.courier.sweep(carried.exchange.deadline_ns());
+  EXPECT_EQ(carried.courier.under_way(), 0U);
+  EXPECT_EQ(carried.exchange.record.outcome, Outcome::timeout_total);
+}
+
+TEST(Courier, ConnectionsOpenedAheadAreThereWhenNeeded) {
+  std::atomic<int> requests{0};
+  StubServer server([&](StubConnection& c, const std::string&) {
+    ++requests;
+    c.send(answer);
+    return true;
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  int done = 0;
+  carried.courier.open_ahead(0, 100, [&] {
+    ++done;
+    carried.loop.stop();
+  });
+  if (done == 0) carried.loop.run();
+  EXPECT_EQ(done, 1);
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  EXPECT_FALSE(carried.exchange.record.new_connection);
+  EXPECT_EQ(requests.load(), 1);
+}
+
+TEST(Courier, OpeningAheadEndsAtTheFirstRefusal) {
+  std::uint16_t port = 0;
+  { port = StubServer(answer_well).port(); }
+  Carried carried({"127.0.0.1", port});
+  int done = 0;
+  carried.courier.open_ahead(0, 100, [&] {
+    ++done;
+    carried.loop.stop();
+  });
+  if (done == 0) carried.loop.run();
+  EXPECT_EQ(done, 1);
+  EXPECT_EQ(carried.ask().outcome, Outcome::connect);
+}
+
+}  // namespace
+}  // namespace loadgen

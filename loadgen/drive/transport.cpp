@@ -1,0 +1,88 @@
+// Plain sockets. One recvmsg per read: its control data holds the kernel's receive stamp.
+#include "loadgen/drive/transport.hpp"
+
+#include <sys/socket.h>
+#include <time.h>  // before errqueue.h, which uses timespec without declaring it
+
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace loadgen {
+namespace {
+
+std::int64_t receive_stamp(msghdr& message) noexcept {
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING) continue;
+    scm_timestamping stamps{};
+    std::memcpy(&stamps, CMSG_DATA(c), sizeof stamps);
+    return static_cast<std::int64_t>(stamps.ts[0].tv_sec) * 1'000'000'000 + stamps.ts[0].tv_nsec;
+  }
+  return 0;
+}
+
+Transport::Result failure() noexcept {
+  Transport::Result result;
+  if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
+    result.must_wait = true;
+  } else {
+    result.error = errno;
+  }
+  return result;
+}
+
+class PlainTransport final : public Transport {
+ public:
+  explicit PlainTransport(FileDescriptor socket) noexcept : socket_(std::move(socket)) {}
+
+  Result read(std::span<char> into) noexcept override {
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(scm_timestamping)) + 64];
+    iovec part{into.data(), into.size()};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT);
+    if (n < 0) return failure();
+    Result result;
+    result.bytes = static_cast<std::size_t>(n);
+    result.at_end = n == 0;
+    if (n > 0) result.kernel_real_ns = receive_stamp(message);
+    return result;
+  }
+
+  Result write(std::string_view bytes) noexcept override {
+    const ssize_t n = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0) return failure();
+    Result result;
+    result.bytes = static_cast<std::size_t>(n);
+    return result;
+  }
+
+  bool is_quiet() noexcept override {
+    char byte = 0;
+    return ::recv(socket_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  }
+  std::uint32_t wants() const noexcept override { return 0; }
+  int descriptor() const noexcept override { return socket_.get(); }
+
+ private:
+  FileDescriptor socket_;
+};
+
+}  // namespace
+
+std::unique_ptr<Transport> make_plain_transport(FileDescriptor socket) {
+  return std::make_unique<PlainTransport>(std::move(socket));
+}
+
+void enable_receive_stamps(int socket) noexcept {
+  const int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+  ::setsockopt(socket, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags);
+}
+
+}  // namespace loadgen
