@@ -98,7 +98,8 @@ Result<Bpe> Bpe::make(const ModelSettings& model, const StringStore& strings) {
   if (auto error = bpe.add_entries(model.vocabulary, strings)) return *error;
   if (auto error = bpe.add_merges(model.merges, strings)) return *error;
   if (auto error = bpe.set_bytes(model)) return *error;
-  bpe.mark_wholes(model.ignore_merges);
+  bpe.mark_pieces(model.ignore_merges);
+  bpe.find_seams();
   return bpe;
 }
 
@@ -152,15 +153,25 @@ std::optional<Error> Bpe::set_bytes(const ModelSettings& model) {
       fmt::format("model.unk_token: {} is not in model.vocab, which lacks some bytes", quoted(*model.unk_token))};
 }
 
-void Bpe::mark_wholes(bool all) {
+/// Says of each entry whether merging its bytes leads to it. With ignore_merges that does not matter for whole pieces.
+void Bpe::mark_pieces(bool ignore_merges) {
   std::vector<std::uint32_t> ids;
   for (std::uint32_t id = 0; id < tokens_.size(); ++id) {
     const std::string_view bytes = tokens_.bytes(id);
     if (bytes.empty()) continue;
     ids.clear();
-    if (!all) merge(bytes, ids, nullptr);
-    if (all || (ids.size() == 1 && ids[0] == id)) pieces_.mark_whole(id, tokens_);
+    merge(bytes, ids, nullptr);
+    const bool is_merged = ids.size() == 1 && ids[0] == id;
+    if (is_merged) pieces_.mark(id, PieceTable::kMerged | PieceTable::kWhole, tokens_);
+    if (ignore_merges) pieces_.mark(id, PieceTable::kWhole, tokens_);
   }
+}
+
+/// Before this no place is a seam, as far as merge knows.
+void Bpe::find_seams() {
+  for (std::uint32_t id = 0; id < tokens_.size(); ++id) seams_.add_token(tokens_.bytes(id));
+  seams_.finish();
+  has_seams_ = true;
 }
 
 std::optional<std::uint32_t> Bpe::find_written(std::string_view written) const {
@@ -179,7 +190,7 @@ std::optional<std::uint32_t> Bpe::find(std::string_view bytes) const {
 }
 
 void Bpe::encode(std::string_view piece, std::vector<std::uint32_t>& ids, std::vector<ByteRange>* ranges) const {
-  if (const auto id = pieces_.find_whole(piece, tokens_)) {
+  if (const auto id = pieces_.find_marked(piece, PieceTable::kWhole, tokens_)) {
     ids.push_back(*id);
     if (ranges) ranges->push_back({0, piece.size()});
     return;
@@ -190,21 +201,33 @@ void Bpe::encode(std::string_view piece, std::vector<std::uint32_t>& ids, std::v
 void Bpe::merge(std::string_view piece, std::vector<std::uint32_t>& ids, std::vector<ByteRange>* ranges) const {
   if (!has_all_bytes_) return merge_with_gaps(piece, ids, ranges);
   const std::size_t first = ids.size();
-  if (piece.size() <= kShort) {
-    merge_short(piece, ids);
-  } else {
-    std::vector<std::uint32_t> bytes(piece.size());
-    std::transform(piece.begin(), piece.end(), bytes.begin(), [this](char byte) { return byte_id(byte); });
-    QueuedMerging merging(merges_, bytes);
-    merging.run();
-    merging.for_each([&ids](std::uint32_t id, std::size_t, std::size_t) { ids.push_back(id); });
+  std::size_t start = 0;
+  for (std::size_t at = 1; has_seams_ && at < piece.size(); ++at) {
+    if (!Seams::is_place(piece[at]) || !seams_.is_seam(piece, at)) continue;
+    merge_part(piece.substr(start, at - start), ids);
+    start = at;
   }
+  start == 0 ? merge_unknown(piece, ids) : merge_part(piece.substr(start), ids);
   if (!ranges) return;
   for (std::size_t i = first, at = 0; i < ids.size(); ++i) {
     const std::size_t stop = at + tokens_.bytes(ids[i]).size();
     ranges->push_back({at, stop});
     at = stop;
   }
+}
+
+void Bpe::merge_part(std::string_view part, std::vector<std::uint32_t>& ids) const {
+  if (const auto id = pieces_.find_marked(part, PieceTable::kMerged, tokens_)) return ids.push_back(*id);
+  merge_unknown(part, ids);
+}
+
+void Bpe::merge_unknown(std::string_view part, std::vector<std::uint32_t>& ids) const {
+  if (part.size() <= kShort) return merge_short(part, ids);
+  std::vector<std::uint32_t> bytes(part.size());
+  std::transform(part.begin(), part.end(), bytes.begin(), [this](char byte) { return byte_id(byte); });
+  QueuedMerging merging(merges_, bytes);
+  merging.run();
+  merging.for_each([&ids](std::uint32_t id, std::size_t, std::size_t) { ids.push_back(id); });
 }
 
 void Bpe::merge_short(std::string_view piece, std::vector<std::uint32_t>& ids) const {

@@ -11,6 +11,7 @@
 
 #include "tokenizer/bpe/merge_table.hpp"
 #include "tokenizer/bpe/piece_table.hpp"
+#include "tokenizer/bpe/seams.hpp"
 #include "tokenizer/bpe/token_table.hpp"
 #include "tokenizer/file/tokenizer_file.hpp"
 #include "tokenizer/result.hpp"
@@ -41,8 +42,11 @@ class Bpe {
   std::optional<Error> add_entries(const std::vector<VocabularyEntry>& entries, const StringStore& strings);
   std::optional<Error> add_merges(const std::vector<Merge>& merges, const StringStore& strings);
   std::optional<Error> set_bytes(const ModelSettings& model);
-  void mark_wholes(bool all);
+  void mark_pieces(bool ignore_merges);
+  void find_seams();
   void merge(std::string_view piece, std::vector<std::uint32_t>& ids, std::vector<ByteRange>* ranges) const;
+  void merge_part(std::string_view part, std::vector<std::uint32_t>& ids) const;
+  void merge_unknown(std::string_view part, std::vector<std::uint32_t>& ids) const;
   void merge_short(std::string_view piece, std::vector<std::uint32_t>& ids) const;
   void merge_with_gaps(std::string_view piece, std::vector<std::uint32_t>& ids, std::vector<ByteRange>* ranges) const;
   std::uint32_t byte_id(char byte) const { return byte_ids_[static_cast<unsigned char>(byte)]; }
@@ -50,9 +54,11 @@ class Bpe {
   TokenTable tokens_;
   PieceTable pieces_;
   MergeTable merges_;
+  Seams seams_;
   std::unordered_map<std::string, std::uint32_t> foreign_;  ///< entries that are not written in the byte alphabet
   std::array<std::uint32_t, 256> byte_ids_{};               ///< kNoId: the vocabulary lacks the byte
   bool has_all_bytes_ = true;
+  bool has_seams_ = false;
   std::optional<std::uint32_t> unk_;
   bool fuse_unk_ = false;
   std::size_t entry_count_ = 0;

@@ -6,7 +6,7 @@
 
 namespace tokenizer {
 
-/// Open addressing at most half full; a slot is one word: left id, right id (21 bits each) and rank (22 bits).
+/// Open addressing, at most two thirds full; a slot is one word: left id, right id (21 bits each) and rank (22 bits).
 class MergeTable {
  public:
   static constexpr std::uint32_t kNoRank = 0xFFFFFFFFU;

@@ -5,7 +5,7 @@
 
 namespace tokenizer {
 
-PieceTable::PieceTable(std::size_t count) : mask_(std::bit_ceil(2 * count + 2) - 1), slots_(mask_ + 1) {}
+PieceTable::PieceTable(std::size_t count) : mask_(std::bit_ceil(count + count / 2 + 2) - 1), slots_(mask_ + 1) {}
 
 bool PieceTable::insert(std::uint32_t id, const TokenTable& tokens) {
   const std::string_view key = tokens.bytes(id);
@@ -18,10 +18,10 @@ bool PieceTable::insert(std::uint32_t id, const TokenTable& tokens) {
   return true;
 }
 
-void PieceTable::mark_whole(std::uint32_t id, const TokenTable& tokens) {
+void PieceTable::mark(std::uint32_t id, std::uint32_t uses, const TokenTable& tokens) {
   // The slot is ours; slot_of is const for the readers' sake.
   const Slot* const slot = slot_of(tokens.bytes(id), tokens);
-  if (slot) slots_[static_cast<std::size_t>(slot - slots_.data())].size |= kWhole;
+  if (slot) slots_[static_cast<std::size_t>(slot - slots_.data())].size |= uses;
 }
 
 }  // namespace tokenizer

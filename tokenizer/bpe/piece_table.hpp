@@ -11,7 +11,8 @@
 
 namespace tokenizer {
 
-/// Open addressing at most half full. A slot holds the first 8 bytes of its key; longer keys are compared in `tokens`.
+/// Open addressing, at most two thirds full. A slot holds the first 8 bytes of its key; longer keys are compared in
+/// `tokens`.
 class PieceTable {
  public:
   /// Room for `count` keys.
@@ -19,26 +20,30 @@ class PieceTable {
 
   /// Makes `tokens.bytes(id)`, not empty, lead to `id`. False if the key is there already.
   bool insert(std::uint32_t id, const TokenTable& tokens);
-  /// From now on find_whole finds this key too.
-  void mark_whole(std::uint32_t id, const TokenTable& tokens);
+  /// How a key may be used without merging its bytes.
+  static constexpr std::uint32_t kMerged = 1U
+                                           << 30U;  ///< merging leads to it, in any surroundings that do not interfere
+  static constexpr std::uint32_t kWhole = 1U << 31U;  ///< it may stand for a piece that consists of it
+  /// From now on find_marked finds this key for these uses.
+  void mark(std::uint32_t id, std::uint32_t uses, const TokenTable& tokens);
 
   std::optional<std::uint32_t> find(std::string_view key, const TokenTable& tokens) const {
     const Slot* const slot = slot_of(key, tokens);
     return slot ? std::optional(slot->id) : std::nullopt;
   }
-  /// Only keys that are marked as wholes: those that merging their bytes leads to.
-  std::optional<std::uint32_t> find_whole(std::string_view key, const TokenTable& tokens) const {
+  /// Only keys that are marked for this use.
+  std::optional<std::uint32_t> find_marked(std::string_view key, std::uint32_t use, const TokenTable& tokens) const {
     const Slot* const slot = slot_of(key, tokens);
-    return slot && (slot->size & kWhole) != 0 ? std::optional(slot->id) : std::nullopt;
+    return slot && (slot->size & use) != 0 ? std::optional(slot->id) : std::nullopt;
   }
 
  private:
   static constexpr std::uint32_t kFree = 0xFFFFFFFFU;
-  static constexpr std::uint32_t kWhole = 1U << 31U;
+  static constexpr std::uint32_t kSizeMask = kMerged - 1;
   struct Slot {
     std::uint64_t first_bytes = 0;
     std::uint32_t id = kFree;
-    std::uint32_t size = 0;  ///< of the key; the highest bit is kWhole
+    std::uint32_t size = 0;  ///< of the key, and its uses
   };
 
   static std::uint64_t load8(const char* at) {
@@ -78,7 +83,7 @@ class PieceTable {
     for (std::size_t at = hash(key, first) & mask_;; at = (at + 1) & mask_) {
       const Slot& slot = slots_[at];
       if (slot.id == kFree) return nullptr;
-      if (slot.first_bytes != first || (slot.size & ~kWhole) != key.size()) continue;
+      if (slot.first_bytes != first || (slot.size & kSizeMask) != key.size()) continue;
       if (key.size() <= 8 || std::memcmp(tokens.bytes(slot.id).data() + 8, key.data() + 8, key.size() - 8) == 0) {
         return &slot;
       }

@@ -39,6 +39,17 @@ Utf8Step utf8_step(std::string_view text, std::size_t at) {
   return {Utf8::whole, lead.bytes};
 }
 
+namespace {
+
+/// A character of the most frequent three-byte kind, whose lead byte allows any continuation bytes.
+bool is_plain_three_bytes(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  return lead > 0xE0 && lead < 0xED && at + 2 < text.size() && is_continuation(text[at + 1]) &&
+         is_continuation(text[at + 2]);
+}
+
+}  // namespace
+
 std::size_t valid_utf8_size(std::string_view text) {
   constexpr std::uint64_t kHighBits = 0x8080808080808080U;
   std::size_t at = 0;
@@ -49,6 +60,7 @@ std::size_t valid_utf8_size(std::string_view text) {
       if ((block & kHighBits) != 0) break;
       at += sizeof block;
     }
+    while (at < text.size() && is_plain_three_bytes(text, at)) at += 3;
     if (at == text.size()) break;
     const Utf8Step step = utf8_step(text, at);
     if (step.kind != Utf8::whole) return at;
