@@ -59,10 +59,11 @@ class FakeEngine final : public StepEngine {
     TokenId token = 0;
     std::uint32_t position = ~0U;
     std::uint64_t salt = 0;
+    std::uint64_t run = 0;  ///< in which it was last written
   };
 
   Slot* slot_of(const Row& row, std::uint32_t position);
-  void write(const Row& row, std::set<const Slot*>& written);
+  void write(const Row& row);
   std::vector<TokenId> read(const Row& row);
   void sample(const Row& row, std::vector<TokenId> history, RowResult& result);
   void propose(std::vector<TokenId> history, RowResult& result);
@@ -75,6 +76,7 @@ class FakeEngine final : public StepEngine {
   std::set<RequestId> known_;
   std::string fault_;
   std::uint64_t draws_ = 0;
+  std::uint64_t runs_ = 0;
   std::uint64_t computed_tokens_ = 0;
 };
 

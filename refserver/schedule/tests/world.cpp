@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
 
 namespace refserver {
 
@@ -71,6 +70,7 @@ void World::add(RequestId id) {
   outcome.arrived = now;
   if ((outcome.refusal = scheduler.add(spec, now))) return;
   engine.admit(spec);
+  unscheduled_.emplace(scheduler.find(id)->order, id);
 }
 
 void World::cancel(RequestId id) {
@@ -90,14 +90,22 @@ void World::deliver(TimePoint until) {
 }
 
 void World::note_admissions() {
+  std::vector<std::uint64_t> admitted;
   for (const Sequence* const sequence : scheduler.running_members()) {
     Outcome& outcome = outcomes[sequence->spec.id];
-    if (!outcome.scheduled) {
-      outcome.scheduled = sequence->scheduled;
-      admissions.push_back(sequence->spec.id);
-    }
     outcome.preemptions = sequence->preemptions;
     outcome.cached_tokens = sequence->cached_tokens;
+    if (outcome.scheduled) continue;
+    outcome.scheduled = sequence->scheduled;
+    admissions.push_back(sequence->spec.id);
+    admitted.push_back(sequence->order);
+    unscheduled_.erase(sequence->order);
+  }
+  while (!unscheduled_.empty() && outcomes[unscheduled_.begin()->second].is_over()) {
+    unscheduled_.erase(unscheduled_.begin());
+  }
+  for (const std::uint64_t order : admitted) {
+    if (!unscheduled_.empty() && unscheduled_.begin()->first < order) ++overtakings;
   }
 }
 

@@ -80,6 +80,7 @@ class World {
   StepEvents events;
   std::map<RequestId, Outcome> outcomes;
   std::vector<RequestId> admissions;  ///< in order, first admissions only
+  std::uint64_t overtakings = 0;      ///< first admissions after which one that arrived earlier had yet to get its own
   std::size_t steps = 0;
   std::string fault;  ///< the first thing the world itself found wrong
 
@@ -99,6 +100,7 @@ class World {
 
   std::vector<Command> commands_;  ///< by time
   std::size_t next_command_ = 0;
+  std::map<std::uint64_t, RequestId> unscheduled_;  ///< by order of arrival; those that ended are dropped in passing
   StepResult result_;
 };
 
