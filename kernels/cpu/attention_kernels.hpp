@@ -24,6 +24,7 @@ PLUMBLINE_INLINE F32 load_page(const T* p) {
 template <class T, std::size_t N>
 PLUMBLINE_INLINE void score(const T* keys, const float* const* q, std::size_t dim, float scale, F32* scores) {
   F32 even[N], odd[N];
+#pragma GCC unroll 8
   for (std::size_t i = 0; i < N; ++i) even[i] = odd[i] = zero();
   for (std::size_t d = 0; d < dim; d += 2) {  // dim is even
     const F32 first = load_page(keys + d * kLaneCount);
@@ -34,59 +35,131 @@ PLUMBLINE_INLINE void score(const T* keys, const float* const* q, std::size_t di
       odd[i] = fma(set(q[i][d + 1]), second, odd[i]);
     }
   }
+#pragma GCC unroll 8
   for (std::size_t i = 0; i < N; ++i) scores[i] = mul(add(even[i], odd[i]), set(scale));
 }
 
-template <class T>
-PLUMBLINE_INLINE void score_all(const T* keys, const AttentionTile& tile, std::size_t first, F32* scores) {
-  std::size_t i = first;
-  for (; i + 4 <= tile.queries; i += 4) score<T, 4>(keys, tile.q + i, tile.pages.dim, tile.scale, scores + i);
-  for (; i < tile.queries; ++i) score<T, 1>(keys, tile.q + i, tile.pages.dim, tile.scale, scores + i);
+/// All queries, as many at once as the registers hold.
+template <class T, std::size_t N>
+PLUMBLINE_INLINE void score_at_most(const T* keys, const AttentionTile& tile, std::size_t first, F32* scores) {
+  for (; tile.queries - first >= N; first += N) {
+    score<T, N>(keys, tile.q + first, tile.pages.dim, tile.scale, scores + first);
+  }
+  if constexpr (N > 1) score_at_most<T, N - 1>(keys, tile, first, scores);
 }
 
-/// Adds `count` positions to a query's running sum: sum = sum * decay + weights · values, V registers wide at a time.
-template <class T, std::size_t V>
-PLUMBLINE_INLINE void mix(const T* values, std::size_t stride, const float* weights, std::size_t count, float decay,
-                          float* to) {
-  F32 acc[V];
-  for (std::size_t v = 0; v < V; ++v) acc[v] = mul(load(to + v * kLaneCount), set(decay));
-  for (std::size_t j = 0; j < count; ++j) {
-    const F32 weight = set(weights[j]);
+/// What the queries know of the positions so far, and their shares of the sixteen at hand.
+struct Running {
+  float peaks[kLaneCount];             ///< greatest score
+  float totals[kLaneCount];            ///< sum of e^(score - peak)
+  float decays[kLaneCount];            ///< what the sums so far are worth under a new peak
+  std::size_t counts[kQueriesAtOnce];  ///< positions of the sixteen that the query sees
+  float shares[kQueriesAtOnce][kLaneCount];
+};
+
+/// Turns scores into shares under the new peaks.
+PLUMBLINE_INLINE void weigh(std::size_t queries, F32* scores, Running& state) {
+  float before[kLaneCount];
+  store(before, load(state.peaks));
+  for (std::size_t i = 0; i < queries; ++i) {
+    scores[i] = keep_first(scores[i], state.counts[i], set(-__builtin_inff()));
+    const float peak = largest(scores[i]);
+    if (state.counts[i] > 0 && peak > state.peaks[i]) state.peaks[i] = peak;
+  }
+  // A query that sees none of the sixteen keeps its peak and decays by e^0, which is exactly 1.
+  store(state.decays, exponential(sub(load(before), load(state.peaks))));
+  for (std::size_t i = 0; i < queries; ++i) {
+    const F32 share = keep_first(exponential(sub(scores[i], set(state.peaks[i]))), state.counts[i], zero());
+    store(state.shares[i], share);
+    state.totals[i] = state.totals[i] * state.decays[i] + sum(share);
+  }
+}
+
+/// Adds `count` positions to V registers of the running sums of N queries: sum = sum * decay + shares · values.
+template <class T, std::size_t N, std::size_t V>
+PLUMBLINE_INLINE void mix(const T* values, std::size_t stride, std::size_t count, const float* decays,
+                          const float (*shares)[kLaneCount], float* sums) {
+  F32 acc[N][V];
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < V; ++v) {
-      acc[v] = fma(weight, load_page(values + j * stride + v * kLaneCount), acc[v]);
+  for (std::size_t i = 0; i < N; ++i) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < V; ++v) acc[i][v] = mul(load(sums + i * stride + v * kLaneCount), set(decays[i]));
+  }
+  for (std::size_t j = 0; j < count; ++j) {
+    F32 value[V];
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < V; ++v) value[v] = load_page(values + j * stride + v * kLaneCount);
+#pragma GCC unroll 4
+    for (std::size_t i = 0; i < N; ++i) {
+      const F32 share = set(shares[i][j]);
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < V; ++v) acc[i][v] = fma(share, value[v], acc[i][v]);
     }
   }
-  for (std::size_t v = 0; v < V; ++v) store(to + v * kLaneCount, acc[v]);
+#pragma GCC unroll 4
+  for (std::size_t i = 0; i < N; ++i) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < V; ++v) store(sums + i * stride + v * kLaneCount, acc[i][v]);
+  }
 }
 
-/// What a query knows of the positions so far.
-struct Running {
-  float peak = -__builtin_inff();
-  float weight = 0;
+template <class T, std::size_t N>
+PLUMBLINE_TARGET void mix_queries(const T* values, const AttentionTile& tile, std::size_t first, const Running& state) {
+  const std::size_t stride = tile.pages.padded_dim;
+  float* const sums = tile.scratch + first * stride;
+  const std::size_t count = state.counts[first];
+  const float* decays = state.decays + first;
+  const float(*shares)[kLaneCount] = state.shares + first;
+  std::size_t d = 0;
+  for (; d + 4 * kLaneCount <= stride; d += 4 * kLaneCount) {
+    mix<T, N, 4>(values + d, stride, count, decays, shares, sums + d);
+  }
+  for (; d < stride; d += kLaneCount) mix<T, N, 1>(values + d, stride, count, decays, shares, sums + d);
+}
+
+/// Neighbours that see equally much share the loads of the values.
+template <class T, std::size_t N>
+PLUMBLINE_INLINE void mix_at_most(const T* values, const AttentionTile& tile, std::size_t first, std::size_t last,
+                                  const Running& state) {
+  for (; last - first >= N; first += N) mix_queries<T, N>(values, tile, first, state);
+  if constexpr (N > 1) mix_at_most<T, N - 1>(values, tile, first, last, state);
+}
+
+template <class T>
+PLUMBLINE_INLINE void mix_all(const T* values, const AttentionTile& tile, const Running& state) {
+  for (std::size_t first = 0; first < tile.queries;) {
+    std::size_t last = first + 1;
+    while (last < tile.queries && state.counts[last] == state.counts[first]) ++last;
+    mix_at_most<T, kMixedAtOnce>(values, tile, first, last, state);
+    first = last;
+  }
+}
+
+/// Where a position's sixteen lie.
+template <class T>
+struct Place {
+  const T* keys;
+  const T* values;
+  std::size_t width;  ///< positions up to the end of the block, at most 16
 };
 
 template <class T>
-PLUMBLINE_INLINE void take(const AttentionTile& tile, const T* values, std::size_t query, std::size_t count, F32 scores,
-                           Running& state) {
-  scores = keep_first(scores, count, set(-__builtin_inff()));
-  const float peak = largest(scores);
-  const float top = peak > state.peak ? peak : state.peak;
-  const F32 weights = keep_first(exponential(sub(scores, set(top))), count, zero());
-  float decay[kLaneCount];
-  store(decay, exponential(set(state.peak - top)));
-  if (state.weight == 0) decay[0] = 0;  // the first sixteen: there is nothing to keep
-  state.weight = state.weight * decay[0] + sum(weights);
-  state.peak = top;
-  float shares[kLaneCount];
-  store(shares, weights);
-  float* to = tile.scratch + query * tile.pages.padded_dim;
-  const std::size_t stride = tile.pages.padded_dim;
-  std::size_t d = 0;
-  for (; d + 4 * kLaneCount <= stride; d += 4 * kLaneCount) {
-    mix<T, 4>(values + d, stride, shares, count, decay[0], to + d);
+PLUMBLINE_INLINE Place<T> place_of(const AttentionTile& tile, std::size_t position) {
+  const KvPages& pages = tile.pages;
+  const std::size_t slot = position % pages.block_tokens;
+  const auto block = static_cast<std::size_t>(tile.blocks[position / pages.block_tokens]);
+  const std::size_t left = pages.block_tokens - slot;
+  return {reinterpret_cast<const T*>(pages.keys + block * pages.block_bytes) + slot * pages.dim,
+          reinterpret_cast<const T*>(pages.values + block * pages.block_bytes) + slot * pages.padded_dim,
+          left < kLaneCount ? left : kLaneCount};
+}
+
+/// Pages are scattered: no hardware foresees the next one.
+template <class T>
+PLUMBLINE_INLINE void prefetch_all(const T* from, std::size_t count) {
+  for (std::size_t i = 0; i < count; i += kStepBytes / sizeof(T)) {
+    prefetch(reinterpret_cast<const std::uint8_t*>(from + i));
   }
-  for (; d < stride; d += kLaneCount) mix<T, 1>(values + d, stride, shares, count, decay[0], to + d);
 }
 
 template <class T>
@@ -95,25 +168,27 @@ PLUMBLINE_TARGET void attend_pages(const AttentionTile& tile) {
   std::size_t longest = 0;
   for (std::size_t i = 0; i < tile.queries; ++i) longest = tile.visible[i] > longest ? tile.visible[i] : longest;
   for (std::size_t i = 0; i < tile.queries * pages.padded_dim; ++i) tile.scratch[i] = 0;
-  Running states[kQueriesAtOnce];
+  Running state{};
+  for (float& peak : state.peaks) peak = -1e30F;
+  Place<T> here = place_of<T>(tile, 0);
   for (std::size_t position = 0; position < longest;) {
-    const std::size_t slot = position % pages.block_tokens;
-    const auto block = static_cast<std::size_t>(tile.blocks[position / pages.block_tokens]);
-    const T* keys = reinterpret_cast<const T*>(pages.keys + block * pages.block_bytes) + slot * pages.dim;
-    const T* values = reinterpret_cast<const T*>(pages.values + block * pages.block_bytes) + slot * pages.padded_dim;
-    const std::size_t in_block = pages.block_tokens - slot;
-    const std::size_t width = in_block < kLaneCount ? in_block : kLaneCount;
-    F32 scores[kQueriesAtOnce];
-    score_all(keys, tile, 0, scores);
+    const std::size_t next_position = position + here.width;
+    const Place<T> next = next_position < longest ? place_of<T>(tile, next_position) : here;
     for (std::size_t i = 0; i < tile.queries; ++i) {
-      if (tile.visible[i] <= position) continue;
-      const std::size_t left = tile.visible[i] - position;
-      take(tile, values, i, left < width ? left : width, scores[i], states[i]);
+      const std::size_t left = tile.visible[i] > position ? tile.visible[i] - position : 0;
+      state.counts[i] = left < here.width ? left : here.width;
     }
-    position += width;
+    F32 scores[kQueriesAtOnce];
+    prefetch_all(next.keys, kLaneCount * pages.dim);
+    score_at_most<T, kScoredAtOnce>(here.keys, tile, 0, scores);
+    weigh(tile.queries, scores, state);
+    prefetch_all(next.values, here.width * pages.padded_dim);
+    mix_all(here.values, tile, state);
+    position = next_position;
+    here = next;
   }
   for (std::size_t i = 0; i < tile.queries; ++i) {
-    const F32 inverse = set(1.0F / states[i].weight);
+    const F32 inverse = set(1.0F / state.totals[i]);
     const float* from = tile.scratch + i * pages.padded_dim;
     for (std::size_t d = 0; d < pages.dim; d += kLaneCount) {
       const std::size_t n = pages.dim - d < kLaneCount ? pages.dim - d : kLaneCount;

@@ -18,6 +18,9 @@ namespace kernels::simd_avx2 {
 inline constexpr std::size_t kExactRows = 3;
 inline constexpr std::size_t kFastRows = 4;
 inline constexpr std::size_t kPanelsAtOnce = 1;
+/// Queries that share the loads of a page: of its keys, and of its values.
+inline constexpr std::size_t kScoredAtOnce = 2;
+inline constexpr std::size_t kMixedAtOnce = 1;
 inline constexpr std::size_t kDenseRows = 2;
 
 struct F32 {

@@ -18,6 +18,9 @@ namespace kernels::simd_avx512 {
 inline constexpr std::size_t kExactRows = 6;
 inline constexpr std::size_t kFastRows = 12;
 inline constexpr std::size_t kPanelsAtOnce = 2;
+/// Queries that share the loads of a page: of its keys, and of its values.
+inline constexpr std::size_t kScoredAtOnce = 8;
+inline constexpr std::size_t kMixedAtOnce = 4;
 inline constexpr std::size_t kDenseRows = 4;
 
 struct F32 {
