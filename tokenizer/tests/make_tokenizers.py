@@ -12,10 +12,12 @@ import json
 import pathlib
 import sys
 
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
 DATA = pathlib.Path(__file__).resolve().parent / "data"
 TEMPLATES = DATA.parents[2] / "refserver" / "chat" / "templates"
+
+CHAT_TEMPLATE = {"llama3": "llama3.1", "qwen2": "qwen2", "qwen2.5": "qwen2.5"}  # refserver's own copies, as checkpoints carry them
 
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|"
 REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -160,7 +162,7 @@ def dumped(value):
 def write(family, tokenizer, config, special_map):
     folder = DATA / family
     folder.mkdir(parents=True, exist_ok=True)
-    template = TEMPLATES / f"{family}.jinja"
+    template = TEMPLATES / f"{CHAT_TEMPLATE.get(family)}.jinja"
     if template.exists():
         config = {**config, "chat_template": template.read_text()}
     (folder / "tokenizer.json").write_text(dumped(tokenizer))
