@@ -58,6 +58,8 @@ class EventLoop {
 
   /// A reading of the clock that somebody needed anyway: due timers are noticed by it.
   void saw_time(std::int64_t now_ns) noexcept { now_ns_ = now_ns; }
+  /// The latest of those: when what is being handled was read, or when the thread woke up.
+  std::int64_t now_ns() const noexcept { return now_ns_; }
 
  private:
   struct Timer {

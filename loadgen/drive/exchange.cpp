@@ -25,10 +25,8 @@ Outcome connection_outcome(int error, bool connected) noexcept {
 
 void Exchange::prepare(const MixEntry& entry, const Timeouts& timeouts) {
   timeouts_ = timeouts;
-  auto events = std::move(record.events);
-  events.clear();
-  record = RequestRecord{};
-  record.events = std::move(events);
+  static_cast<RequestFacts&>(record) = RequestFacts{};
+  record.events.clear();
   record.requested_tokens = entry.parameters.max_new_tokens;
   record.streamed = entry.delivery == Delivery::stream;
   if (record.streamed) record.events.reserve(std::min<std::size_t>(entry.parameters.max_new_tokens, kept_events));

@@ -10,10 +10,12 @@ char lower(char c) noexcept {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+/// `b` is in lower case.
 bool equals_ignoring_case(std::string_view a, std::string_view b) noexcept {
   if (a.size() != b.size()) return false;
+  if (a == b) return true;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (lower(a[i]) != lower(b[i])) return false;
+    if (lower(a[i]) != b[i]) return false;
   }
   return true;
 }
@@ -60,9 +62,17 @@ void HttpParser::reset() {
   remaining_ = 0;
   content_length_.reset();
   chunked_ = false;
-  head_ = ResponseHead{};
+  clear_head();
   buffer_.clear();
   error_.clear();
+}
+
+void HttpParser::clear_head() {
+  head_.status = 0;
+  head_.keep_alive = true;
+  head_.content_type.clear();  // keeps its memory: one answer is like the one before
+  head_.prompt_tokens.reset();
+  head_.generated_tokens.reset();
 }
 
 bool HttpParser::fail(std::string why) {
@@ -72,6 +82,13 @@ bool HttpParser::fail(std::string why) {
 }
 
 std::size_t HttpParser::feed_head(std::string_view bytes) {
+  if (buffer_.empty()) {  // nearly always the head comes whole in one read, and is read where it lies
+    const auto end = bytes.substr(0, head_limit_bytes).find("\r\n\r\n");
+    if (end != std::string_view::npos) {
+      take_head(bytes.substr(0, end + 2));
+      return end + 4;
+    }
+  }
   // The terminator may straddle two reads: search from a little before the new bytes.
   const std::size_t before = buffer_.size();
   const std::size_t from = before < 3 ? 0 : before - 3;
@@ -82,30 +99,32 @@ std::size_t HttpParser::feed_head(std::string_view bytes) {
     if (buffer_.size() >= 5 && buffer_.compare(0, 5, "HTTP/") != 0) fail("the answer is not HTTP");
     return buffer_.size() - before;
   }
-  buffer_.resize(end + 2);
-  const std::size_t consumed = end + 4 - before;
-  if (!parse_head()) return consumed;
+  take_head(std::string_view(buffer_).substr(0, end + 2));
   buffer_.clear();
+  return end + 4 - before;
+}
+
+/// A whole head, up to and with the end of its last line.
+void HttpParser::take_head(std::string_view head) {
+  if (!parse_head(head)) return;
   if (head_.status >= 100 && head_.status < 200) {
-    head_ = ResponseHead{};
+    clear_head();
     content_length_.reset();
     chunked_ = false;
   } else {
     has_head_ = true;
     start_body();
   }
-  return consumed;
 }
 
-bool HttpParser::parse_head() {
-  std::string_view rest = buffer_;
+bool HttpParser::parse_head(std::string_view head) {
   bool first = true;
-  while (!rest.empty()) {
-    const auto eol = rest.find("\r\n");
-    const std::string_view line = rest.substr(0, eol);
+  while (!head.empty()) {
+    const auto eol = head.find("\r\n");
+    const std::string_view line = head.substr(0, eol);
     if (!(first ? parse_status_line(line) : parse_field(line))) return false;
     first = false;
-    rest.remove_prefix(eol + 2);
+    head.remove_prefix(eol + 2);
   }
   return !first || fail("empty response head");
 }

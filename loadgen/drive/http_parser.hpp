@@ -60,7 +60,9 @@ class HttpParser {
   };
 
   std::size_t feed_head(std::string_view bytes);
-  bool parse_head();
+  void take_head(std::string_view head);
+  bool parse_head(std::string_view head);
+  void clear_head();
   bool parse_status_line(std::string_view line);
   bool parse_field(std::string_view line);
   void start_body();

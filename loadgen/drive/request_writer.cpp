@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <nlohmann/json.hpp>
 
 namespace loadgen {
@@ -103,40 +104,56 @@ std::string escaped(const std::string& text) {
   return quoted.substr(1, quoted.size() - 2);
 }
 
-std::string head_text(const MixEntry& entry) {
+constexpr std::size_t nonce_length = 19;
+
+/// As Plan::prompt_text spells it; hex digits need no escaping.
+void append_nonce(std::string& out, std::uint64_t nonce) {
+  char text[nonce_length + 1] = "[0000000000000000] ";
+  for (std::size_t i = 16; i > 0; --i, nonce >>= 4) text[i] = "0123456789abcdef"[nonce & 15];
+  out.append(text, nonce_length);
+}
+
+void append_number(std::string& out, std::uint64_t number) {
+  char text[20];
+  out.append(text, std::to_chars(text, text + sizeof text, number).ptr);
+}
+
+std::string head_text(const MixEntry& entry, const std::string& run_id) {
   std::string head = fmt::format(
       "POST {}{} HTTP/1.1\r\nhost: {}\r\nuser-agent: plumbline\r\naccept: {}\r\n"
       "content-type: application/json\r\n",
       entry.target.base_path, path_of(entry), entry.target.authority,
       entry.delivery == Delivery::stream ? "text/event-stream" : "application/json");
   for (const auto& [name, value] : entry.headers) head += fmt::format("{}: {}\r\n", name, value);
-  return head + "x-request-id: ";
+  return head + "x-request-id: " + run_id + "-";
 }
 
 }  // namespace
 
-RequestWriter::RequestWriter(const Plan& plan, const std::string& run_id) : plan_(plan), run_id_(run_id) {
+RequestWriter::RequestWriter(const Plan& plan, const std::string& run_id) : plan_(plan) {
   for (const MixEntry& entry : plan.scenario().mix) {
     const std::string body = body_text(entry);
     const std::string mark = escaped(std::string(prompt_mark));
     const std::size_t at = body.find(mark);
-    Template prepared{head_text(entry), body.substr(0, at), body.substr(at + mark.size()), {}};
+    Template prepared{head_text(entry, run_id), body.substr(0, at), body.substr(at + mark.size()), {}};
     for (const std::string& prompt : entry.prompts) prepared.prompts.push_back(escaped(prompt));
     templates_.push_back(std::move(prepared));
   }
 }
 
+/// Once per request on the sending thread, so without a general formatter.
 void RequestWriter::write(const PlannedRequest& request, std::string& out) const {
   const Template& t = templates_[request.entry];
   const std::string& prompt = t.prompts[request.prompt];
-  // The same spelling as Plan::prompt_text; hex digits need no escaping.
-  constexpr std::size_t nonce_length = 19;
   const bool nonce = plan_.scenario().nonce;
   const std::size_t length = t.body_before.size() + (nonce ? nonce_length : 0) + prompt.size() + t.body_after.size();
   out.assign(t.head);
-  fmt::format_to(std::back_inserter(out), "{}-{}\r\ncontent-length: {}\r\n\r\n{}", run_id_, request.index, length,
-                 t.body_before);
-  if (nonce) fmt::format_to(std::back_inserter(out), "[{:016x}] ", request.nonce);
+  append_number(out, request.index);
+  out += "\r\ncontent-length: ";
+  append_number(out, length);
+  out += "\r\n\r\n";
+  out += t.body_before;
+  if (nonce) append_nonce(out, request.nonce);
   out += prompt;
   out += t.body_after;
 }

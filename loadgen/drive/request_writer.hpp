@@ -20,14 +20,13 @@ class RequestWriter {
 
  private:
   struct Template {
-    std::string head;         ///< request line and headers up to `x-request-id: `
+    std::string head;         ///< request line and headers up to the index in `x-request-id`
     std::string body_before;  ///< JSON up to the opening quote of the prompt
     std::string body_after;
     std::vector<std::string> prompts;  ///< JSON-escaped
   };
 
   const Plan& plan_;
-  std::string run_id_;
   std::vector<Template> templates_;  ///< by entry
 };
 

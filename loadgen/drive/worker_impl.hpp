@@ -67,10 +67,12 @@ struct Worker::Impl final : Courier::Client {
   Request& prepare(std::uint64_t index, std::string& bytes);
   void dispatch(Request& request, std::string_view bytes, std::int64_t intended_ns, std::int64_t now_ns, bool counted);
   void on_over(Exchange& exchange) override;
+  void go_on_in_slot(std::uint32_t slot, bool failed);
   void on_sent(Exchange& exchange) override;
   void on_read(const Arrival& arrival) override;
   bool record_some();
   void record_oldest();
+  void record_now(Request& request);
   void record_all();
   void note_in_flight();
   Phase phase_of(const RequestRecord& record) const noexcept;
@@ -87,7 +89,7 @@ struct Worker::Impl final : Courier::Client {
   Courier courier;
   std::vector<std::unique_ptr<Request>> made;  ///< all requests there are
   std::vector<Request*> spare;
-  std::deque<Request*> ended;  ///< not recorded yet: recording waits until nothing is to be read or sent
+  std::deque<Request*> ended;  ///< long ones not recorded yet: that waits until nothing is to be read or sent
   std::vector<std::uint32_t> slot_failures;
   std::string bytes;  ///< of the request being sent
   std::optional<Pacer> pacer;

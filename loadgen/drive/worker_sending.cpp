@@ -10,11 +10,12 @@ namespace {
 /// answers to its first ones wait.
 constexpr std::uint32_t burst_limit = 16;
 
-/// Ended requests that may wait to be recorded before recording goes first, and the events recorded in one idle turn:
-/// some 20 us, the longest that an arriving byte or a due request then waits.
+/// Recording costs some 50 ns an event: a request with few of them is recorded at once, others wait for an idle moment.
+/// How many may wait before recording goes first, and how many events are recorded in one idle turn: some 20 us, the
+/// longest that an arriving byte or a due request then waits.
+constexpr std::size_t events_worth_waiting = 8;
 constexpr std::size_t unrecorded_limit = 1024;
 constexpr std::size_t events_per_idle_turn = 256;
-constexpr std::size_t events_of_a_request = 16;  ///< what one without events costs, in events
 
 /// A slot whose request failed waits before it sends the next planned one, longer each time: a dead server must not
 /// turn a closed loop into a busy loop.
@@ -185,13 +186,18 @@ void Worker::Impl::on_over(Exchange& exchange) {
   request.record.phase = phase_of(record);
   (failed ? counters.failed : counters.ok).fetch_add(1, std::memory_order_relaxed);
   if (!record.streamed) counters.tokens.fetch_add(record.output_tokens, std::memory_order_relaxed);
+  note_in_flight();
+  if (slot != Request::no_slot) go_on_in_slot(slot, failed);
+  if (record.events.size() <= events_worth_waiting) return record_now(request);
   ended.push_back(&request);
   loop.wake_idle();
   if (ended.size() > unrecorded_limit) record_oldest();
-  note_in_flight();
-  if (slot == Request::no_slot) return;
+}
+
+/// The next request of a slot goes out before the last one is recorded.
+void Worker::Impl::go_on_in_slot(std::uint32_t slot, bool failed) {
   slot_failures[slot] = failed ? slot_failures[slot] + 1 : 0;
-  const std::int64_t now = monotonic_ns();
+  const std::int64_t now = loop.now_ns();
   if (!failed) return start_in_slot(slot, now);
   loop.call_at(now + pause_after_failures(slot_failures[slot]), [this, slot] { start_in_slot(slot, monotonic_ns()); });
 }
@@ -218,7 +224,7 @@ void Worker::Impl::note_in_flight() {
 /// A little of it, when there is nothing better to do; true if there is more.
 bool Worker::Impl::record_some() {
   for (std::size_t events = 0; !ended.empty() && events < events_per_idle_turn;) {
-    events += events_of_a_request + ended.front()->record.events.size();
+    events += ended.front()->record.events.size();
     record_oldest();
   }
   return !ended.empty();
@@ -231,6 +237,10 @@ void Worker::Impl::record_all() {
 void Worker::Impl::record_oldest() {
   Request& request = *ended.front();
   ended.pop_front();
+  record_now(request);
+}
+
+void Worker::Impl::record_now(Request& request) {
   observer.on_request(request.record);
   if (request.counted) {
     counters.last_measured_end.store(request.record.stamps.end, std::memory_order_relaxed);
