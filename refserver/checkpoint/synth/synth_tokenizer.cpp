@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "refserver/chat/templates.hpp"
 #include "refserver/checkpoint/json_document.hpp"
 #include "refserver/checkpoint/mapped_file.hpp"
 
@@ -68,7 +69,7 @@ CheckpointResult<SynthTokenizer> load_synth_tokenizer(const SynthOptions& option
   SynthTokenizer tokenizer{
       .tokenizer = std::string(is_qwen ? embedded::qwen2_tokenizer : embedded::llama3_tokenizer),
       .tokenizer_config = std::string(is_qwen ? embedded::qwen2_tokenizer_config : embedded::llama3_tokenizer_config),
-      .chat_template = std::string(is_qwen ? embedded::qwen2_chat_template : embedded::llama3_chat_template)};
+      .chat_template = std::string(is_qwen ? qwen2_template : llama3_1_template)};
   if (!options.tokenizer_folder.empty()) {
     if (auto loaded = load_folder(options.tokenizer_folder, tokenizer); loaded.has_error()) return loaded.error();
   }

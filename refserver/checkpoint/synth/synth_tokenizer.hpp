@@ -26,10 +26,8 @@ CheckpointResult<SynthTokenizer> load_synth_tokenizer(const SynthOptions& option
 namespace embedded {
 extern const std::string_view qwen2_tokenizer;
 extern const std::string_view qwen2_tokenizer_config;
-extern const std::string_view qwen2_chat_template;
 extern const std::string_view llama3_tokenizer;
 extern const std::string_view llama3_tokenizer_config;
-extern const std::string_view llama3_chat_template;
 }  // namespace embedded
 
 }  // namespace refserver
