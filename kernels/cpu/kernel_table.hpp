@@ -11,12 +11,14 @@ namespace kernels {
 /// Rows of x arranged for a panel kernel: sorted and padded as the matrix is, step by step.
 ///
 ///   exact: floats [steps][rows][step_rows], float_sums [blocks][rows] of them
-///   fast:  bytes  [steps][rows][step_rows], byte_sums [blocks][rows], scales [blocks][rows]; x = scale * byte
+///   fast:  bytes  [steps][rows][step_rows], scales [blocks][rows]; x = scale * byte
+///          offsets [blocks][rows]: less the sum of the bytes, times the middle code where the matrix is symmetric;
+///          what a sum of code * byte starts with to come out as a sum of (code - zero) * byte
 struct PackedRows {
   float* floats;
   float* float_sums;
   std::int8_t* bytes;
-  std::int32_t* byte_sums;
+  std::int32_t* offsets;
   float* scales;
 };
 

@@ -65,6 +65,7 @@ PLUMBLINE_INLINE float round_block(const float* block, std::size_t count, std::i
 PLUMBLINE_TARGET inline void pack_fast(const PackJob& job) {
   float block[kMaxBlockRows];
   std::int8_t bytes[kMaxBlockRows];
+  const std::int32_t middle = job.matrix.zeros(0) == nullptr ? 1 << (job.matrix.bits() - 1) : 1;
   std::size_t begin = 0;
   for (std::size_t b = 0; b < job.matrix.blocks(); ++b) {
     const std::size_t end = job.matrix.block_ends()[b];
@@ -72,8 +73,9 @@ PLUMBLINE_TARGET inline void pack_fast(const PackJob& job) {
     collect(job, begin * job.matrix.step_rows(), count, block);
     const std::size_t padded = (count + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
     for (std::size_t i = count; i < padded; ++i) block[i] = 0;
-    std::int32_t& total = job.to.byte_sums[b * job.rows + job.row];
+    std::int32_t total = 0;
     job.to.scales[b * job.rows + job.row] = round_block(block, padded, bytes, total);
+    job.to.offsets[b * job.rows + job.row] = -middle * total;
     deal(job, bytes, begin, end, job.to.bytes);
     begin = end;
   }

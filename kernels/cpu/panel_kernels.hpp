@@ -66,21 +66,24 @@ PLUMBLINE_TARGET void multiply_fast_panels(const PanelTile& tile, std::size_t pa
   std::size_t begin = 0;
   for (std::size_t b = 0; b < blocks; ++b) {
     I32 acc[R][P];
-    for (auto& row : acc) {
-      for (I32& sums : row) sums = izero();
+#pragma GCC unroll 2
+    for (std::size_t p = 0; p < P; ++p) {
+      const std::uint8_t* zeros = matrix.zeros(panel + p);
+#pragma GCC unroll 12
+      for (std::size_t r = 0; r < R; ++r) {
+        acc[r][p] = iset(tile.x.offsets[b * R + r]);
+        if (zeros != nullptr) acc[r][p] = imul(acc[r][p], load_u8(zeros + b * kPanelColumns));
+      }
     }
     dot_block<Bits, R, P>(codes, tile.x.bytes, begin, ends[b], acc);
     begin = ends[b];
 #pragma GCC unroll 2
     for (std::size_t p = 0; p < P; ++p) {
       const F32 scale = load_half(matrix.scales(panel + p) + b * kPanelColumns);
-      const std::uint8_t* zeros = matrix.zeros(panel + p);
-      const I32 middle = zeros == nullptr ? iset(1 << (Bits - 1)) : load_u8(zeros + b * kPanelColumns);
 #pragma GCC unroll 12
       for (std::size_t r = 0; r < R; ++r) {
-        const I32 shift = imul(middle, iset(tile.x.byte_sums[b * R + r]));
-        const F32 product = to_floats(isub(acc[r][p], shift));
-        totals[r][p] = add(totals[r][p], mul(product, mul(scale, set(tile.x.scales[b * R + r]))));
+        const F32 factor = mul(scale, set(tile.x.scales[b * R + r]));
+        totals[r][p] = add(totals[r][p], mul(to_floats(acc[r][p]), factor));
       }
     }
   }

@@ -63,7 +63,7 @@ PackedRows Products::packed(const PanelMatrix& matrix, std::size_t first_row) no
   const std::size_t sums = first_row * matrix.blocks();
   if (precision_ == Precision::exact)
     return {floats_.data() + at, float_sums_.data() + sums, nullptr, nullptr, nullptr};
-  return {nullptr, nullptr, bytes_.data() + at, byte_sums_.data() + sums, scales_.data() + sums};
+  return {nullptr, nullptr, bytes_.data() + at, offsets_.data() + sums, scales_.data() + sums};
 }
 
 void Products::arrange(const PanelMatrix& matrix, const HostRows& x) {
@@ -77,7 +77,7 @@ void Products::arrange(const PanelMatrix& matrix, const HostRows& x) {
     grow(float_sums_, sums);
   } else {
     grow(bytes_, elements);
-    grow(byte_sums_, sums);
+    grow(offsets_, sums);
     grow(scales_, sums);
   }
   const auto pack = precision_ == Precision::exact ? kernels_.pack_exact : kernels_.pack_fast;

@@ -50,7 +50,7 @@ class Products {
   std::vector<float> floats_;
   std::vector<float> float_sums_;
   std::vector<std::int8_t> bytes_;
-  std::vector<std::int32_t> byte_sums_;
+  std::vector<std::int32_t> offsets_;
   std::vector<float> scales_;
 };
 

@@ -42,7 +42,7 @@ class Bench {
       tables_.emplace_back((story.tokens - 1) / c.block_tokens + 1);
       shape_.blocks += tables_.back().size();
       width_ = (c.heads + 2 * c.kv_heads) * c.dim;
-      qkv_.push_back(normal_values(story.tokens * width_, random_));
+      qkv_.push_back(random_values(story.tokens * width_, random_));
     }
     shape_.blocks += 3;
     std::vector<std::int32_t> free(shape_.blocks);
@@ -109,7 +109,7 @@ class Bench {
 
 class AttentionTest : public EveryBackend {};
 
-const std::vector<Story> kMixed{{1, 1}, {37, 1}, {16, 16}, {40, 23}, {65, 1}, {17, 2}};
+const std::vector<Story> kMixed{{1, 1}, {37, 1}, {16, 16}, {29, 12}, {17, 2}};
 
 TEST_P(AttentionTest, AgreesWithTheReferenceOverRandomBlockTables) {
   const auto reference = make_reference_backend();

@@ -99,7 +99,7 @@ TEST_P(QuantisedTest, AgreesWithTheDefinitionOverShapes) {
                                        {256, 48, 128, true},
                                        {384, 72, 64, false},
                                        {136, 32, 128, true},
-                                       {1024, 136, 128, true},
+                                       {512, 72, 128, true},
                                        {512, 40, 0, false},
                                        {256, 24, 32, true},
                                        {4, 4, 4, false, 8},
@@ -113,8 +113,8 @@ TEST_P(QuantisedTest, AgreesWithTheDefinitionOverShapes) {
     const GptqPacked packed = random_packed(shape, random_);
     const auto matrix = make_gptq_matrix(packed.tensors(), shape.group_size);
     ASSERT_TRUE(matrix.has_value()) << matrix.error().message;
-    for (const std::size_t rows : {1, 3, 13}) {
-      expect_agreement(*backend_, GetParam().fast(), *matrix, normal_values(rows * shape.in, random_), rows, 1);
+    for (const std::size_t rows : {1, 13}) {
+      expect_agreement(*backend_, GetParam().fast(), *matrix, random_values(rows * shape.in, random_), rows, 1);
     }
   }
 }
@@ -126,8 +126,8 @@ TEST_P(QuantisedTest, JoinsPartsAndAddsTheirBias) {
   for (const LayerShape& shape : shapes) packed.push_back(random_packed(shape, random_));
   for (const GptqPacked& part : packed) parts.push_back(*make_gptq_matrix(part.tensors(), 64));
   ASSERT_TRUE(can_join(parts));
-  const auto bias = normal_values(72, random_);
-  const auto x = normal_values(3 * 256, random_);
+  const auto bias = random_values(72, random_);
+  const auto x = random_values(3 * 256, random_);
   const auto joined = backend_->upload(parts, bias);
   EXPECT_EQ(joined->out(), 72U);
   std::vector<float> y(3 * 72, NAN);
@@ -155,7 +155,7 @@ TEST_P(QuantisedTest, NoRowsAndZeroInputs) {
 TEST_P(QuantisedTest, ReadsAndWritesPartsOfWiderRows) {
   const GptqPacked packed = random_packed({32, 24, 32, false}, random_);
   const auto matrix = make_gptq_matrix(packed.tensors(), 32);
-  const auto x = normal_values(4 * 50, random_);
+  const auto x = random_values(4 * 50, random_);
   Filled from(*backend_, x, 4);
   Filled to(*backend_, std::vector<float>(4 * 30, 7.0F), 4);
   backend_->matmul(*backend_->upload(*matrix), from.rows.columns(10, 32), to.rows.columns(3, 24));
@@ -198,7 +198,7 @@ TEST_P(RealShapes, AgreeWithTheDefinition) {
   const GptqPacked packed = random_packed(GetParam(), random);
   const auto matrix = make_gptq_matrix(packed.tensors(), 128);
   ASSERT_TRUE(matrix.has_value()) << matrix.error().message;
-  const auto x = normal_values(2 * GetParam().in, random);
+  const auto x = random_values(2 * GetParam().in, random);
   for (const CpuIsa isa : {CpuIsa::avx512, CpuIsa::avx2, CpuIsa::portable}) {
     for (const Precision precision : {Precision::exact, Precision::fast}) {
       const auto backend = make_cpu_backend(isa, {precision, 2});

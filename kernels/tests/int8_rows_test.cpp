@@ -17,7 +17,7 @@ DenseMatrix view(const std::vector<float>& values, std::size_t out) {
 
 TEST(Int8Rows, IsOffByHalfAStepOfEachGroup) {
   std::mt19937 random(4);  // NOLINT
-  auto values = normal_values(12 * 200, random);
+  auto values = random_values(12 * 200, random);
   for (std::size_t k = 0; k < 128; ++k) values[k] = 0;  // a group of zeros
   for (std::size_t k = 200; k < 400; ++k) values[k] *= 1e-4F;
   const DenseMatrix dense = view(values, 12);
@@ -36,9 +36,9 @@ TEST(Int8Rows, IsOffByHalfAStepOfEachGroup) {
 
 TEST(Int8Rows, ProductsKeepTheGreedyChoice) {
   std::mt19937 random(5);  // NOLINT
-  const auto values = normal_values(1000 * 256, random, 0.05F);
+  const auto values = random_values(1000 * 256, random, 0.05F);
   const auto packed = quantise_rows(view(values, 1000), 128, "head");
-  const auto x = normal_values(8 * 256, random);
+  const auto x = random_values(8 * 256, random);
   const auto backend = make_cpu_backend(CpuIsa::portable);
   std::vector<float> exact(8 * 1000), rounded(8 * 1000);
   backend->matmul(*backend->upload(view(values, 1000), {}), x, 8, exact);

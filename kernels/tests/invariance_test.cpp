@@ -26,7 +26,7 @@ TEST_P(RowInvariance, QuantisedRowsAloneAndInBatches) {
                                   LayerShape{256, 36, 128, true, 8}, LayerShape{1024, 1000, 128, false, 4, true}}) {
     const GptqPacked packed = random_packed(shape, random_);
     const auto matrix = make_gptq_matrix(packed.tensors(), shape.group_size);
-    const auto x = normal_values(kRows * shape.in, random_);
+    const auto x = random_values(kRows * shape.in, random_);
     const auto together = product(GetParam(), *matrix, x, kRows);
     const auto weights = backend_->upload(*matrix);
     for (const std::size_t batch : {1, 2, 7, 16}) {
@@ -43,10 +43,10 @@ TEST_P(RowInvariance, QuantisedRowsAloneAndInBatches) {
 }
 
 TEST_P(RowInvariance, DenseRowsAloneAndInBatches) {
-  const auto values = normal_values(200 * 150, random_);
+  const auto values = random_values(200 * 150, random_);
   const DenseMatrix dense{.data = std::as_bytes(std::span(values)), .out = 150, .in = 200, .type = DenseType::f32};
   const auto weights = backend_->upload(dense, {});
-  const auto x = normal_values(kRows * 200, random_);
+  const auto x = random_values(kRows * 200, random_);
   std::vector<float> together(kRows * 150), apart(kRows * 150);
   backend_->matmul(*weights, x, kRows, together);
   for (std::size_t row = 0; row < kRows; ++row) {
@@ -62,7 +62,7 @@ TEST(Invariance, ThreadsAndInstructionSetsGiveTheSameBits) {
   const LayerShape shape{512, 600, 128, true};
   const GptqPacked packed = random_packed(shape, random);
   const auto matrix = make_gptq_matrix(packed.tensors(), 128);
-  const auto x = normal_values(kRows * shape.in, random);
+  const auto x = random_values(kRows * shape.in, random);
   std::size_t compared = 0;
   for (const Precision precision : {Precision::exact, Precision::fast}) {
     std::vector<float> first;
@@ -83,12 +83,12 @@ TEST(Invariance, ThreadsAndInstructionSetsGiveTheSameBits) {
   EXPECT_GE(compared, 6U);
 }
 
-TEST(FastPrecision, KeepsFortyDecibelsOnNormalValues) {
+TEST(FastPrecision, KeepsFortyDecibelsOnRandomValues) {
   std::mt19937 random(11);  // NOLINT
   const LayerShape shape{4096, 256, 128, false, 4, true};
   const GptqPacked packed = random_packed(shape, random);
   const auto matrix = make_gptq_matrix(packed.tensors(), 128);
-  const auto x = normal_values(8 * shape.in, random);
+  const auto x = random_values(8 * shape.in, random);
   const auto exact = product({true, CpuIsa::portable, {}}, *matrix, x, 8);
   const auto fast = product({false, CpuIsa::portable, {Precision::fast, 1}}, *matrix, x, 8);
   double signal = 0;

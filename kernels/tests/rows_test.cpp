@@ -28,9 +28,9 @@ TEST_P(RowsTest, RmsnormOfOneToFour) {
 
 TEST_P(RowsTest, RmsnormAndAddAgreeWithTheReference) {
   for (const std::size_t cols : {1, 15, 16, 40, 896, 3584}) {
-    const auto x = normal_values(5 * cols, random_, 3);
-    const auto delta = normal_values(5 * cols, random_);
-    const auto weight = normal_values(cols, random_);
+    const auto x = random_values(5 * cols, random_, 3);
+    const auto delta = random_values(5 * cols, random_);
+    const auto weight = random_values(cols, random_);
     const auto run = [&](Backend& backend) {
       Filled residual(backend, x, 5), added(backend, delta, 5), factors(backend, weight, 1), to(backend, x, 5);
       backend.add_rmsnorm(added.rows, residual.rows, factors.rows, 1e-6F, to.rows);
@@ -53,7 +53,7 @@ TEST_P(RowsTest, SiluMul) {
 }
 
 TEST_P(RowsTest, SiluMulOfHalvesOfOneBuffer) {
-  const auto values = normal_values(3 * 2 * 100, random_, 4);
+  const auto values = random_values(3 * 2 * 100, random_, 4);
   const auto run = [&](Backend& backend) {
     Filled both(backend, values, 3), to(backend, std::vector<float>(300), 3);
     backend.silu_mul(both.rows.columns(0, 100), both.rows.columns(100, 100), to.rows);
@@ -95,11 +95,11 @@ std::vector<std::byte> encode(DenseType type, std::span<const float> values) {
 TEST_P(RowsTest, DenseProductsOfEveryTypeAgreeWithTheReference) {
   for (const DenseType type : {DenseType::f32, DenseType::f16, DenseType::bf16}) {
     for (const auto& [in, out] : {std::pair{1U, 1U}, {16U, 4U}, {40U, 33U}, {896U, 130U}, {33U, 7U}}) {
-      const auto bytes = encode(type, normal_values(std::size_t{in} * out, random_));
+      const auto bytes = encode(type, random_values(std::size_t{in} * out, random_));
       const DenseMatrix weights{.data = bytes, .out = out, .in = in, .type = type};
-      const auto bias = normal_values(out, random_);
+      const auto bias = random_values(out, random_);
       for (const std::size_t rows : {1, 2, 3, 4, 9}) {
-        const auto x = normal_values(rows * in, random_);
+        const auto x = random_values(rows * in, random_);
         std::vector<float> expected(rows * out), actual(rows * out, NAN);
         reference_->matmul(*reference_->upload(weights, bias), x, rows, expected);
         backend_->matmul(*backend_->upload(weights, bias), x, rows, actual);
@@ -125,7 +125,7 @@ TEST_P(RowsTest, DenseWeightsWithAnOwnerOutliveTheCaller) {
 }
 
 TEST_P(RowsTest, TopKAgreesWithTheReference) {
-  std::vector<float> x = normal_values(4 * 5000, random_);
+  std::vector<float> x = random_values(4 * 5000, random_);
   for (std::size_t i = 0; i < 5000; ++i) x[5000 + i] = static_cast<float>(i % 7);  // ties everywhere
   for (std::size_t i = 0; i < 5000; ++i) x[10000 + i] = static_cast<float>(i);     // every one is a new greatest
   x[15000] = NAN;
