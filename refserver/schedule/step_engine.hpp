@@ -12,7 +12,8 @@ class StepEngine {
  public:
   virtual ~StepEngine() = default;
 
-  /// Told of every accepted request before its first row. Scripted engines say when its first token is due.
+  /// Told of a request before its first row; if it is then refused, released at once. Scripted engines say when its
+  /// first token is due.
   virtual std::optional<TimePoint> admit(const RequestSpec& /*spec*/) { return std::nullopt; }
   /// Runs the plan, begun at `start`, and fills `result`, whose memory is reused. Real engines block until the step is
   /// done; simulated ones return at once with an `end` that may lie ahead.
