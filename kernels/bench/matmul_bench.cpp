@@ -3,7 +3,6 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
-#include <numeric>
 #include <random>
 
 #include "kernels/backend.hpp"
@@ -49,16 +48,6 @@ void matmul(benchmark::State& state, Backend& backend, Backend& reference) {
   state.counters["GMAC/s"] =
       benchmark::Counter(runs * static_cast<double>(in * out * rows) / 1e9, benchmark::Counter::kIsRate);
 }
-
-/// The limit: one thread reading memory it does not have in cache.
-void read_memory(benchmark::State& state) {
-  const std::vector<std::uint64_t> data(std::size_t{256} << 20U >> 3U, 1);
-  for (auto _ : state) benchmark::DoNotOptimize(std::accumulate(data.begin(), data.end(), std::uint64_t{0}));
-  state.counters["weight_GB/s"] =
-      benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(data.size() * 8) / 1e9,
-                         benchmark::Counter::kIsRate);
-}
-BENCHMARK(read_memory)->Unit(benchmark::kMillisecond);
 
 const bool kRegistered = [] {
   static auto backends = kernels::available_backends();

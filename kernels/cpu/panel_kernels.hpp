@@ -9,7 +9,31 @@
 
 namespace kernels::PLUMBLINE_SIMD {
 
-inline constexpr std::size_t kPrefetchBytes = 4096;  ///< ahead on the weight stream
+inline constexpr std::size_t kPrefetchSteps = 64;  ///< ahead on the weight stream: 4 KiB
+
+/// The panels a kernel takes at once.
+template <std::size_t P>
+struct Stream {
+  const std::uint8_t* codes[P];
+  std::size_t steps;
+  std::size_t jump;  ///< from the end of a panel to where its kernel goes on: over the panels beside it
+};
+
+template <std::size_t P>
+PLUMBLINE_INLINE Stream<P> stream_of(const PanelMatrix& matrix, std::size_t panel) {
+  Stream<P> stream{{}, matrix.steps(), (P - 1) * matrix.panel_bytes()};
+  for (std::size_t p = 0; p < P; ++p) stream.codes[p] = matrix.codes(panel + p);
+  return stream;
+}
+
+/// Asks for what each panel will need later. Half of a short panel lies ahead of its end: there the panels beside it
+/// are already here, and the ones after them are wanted.
+template <std::size_t P>
+PLUMBLINE_INLINE void prefetch_ahead(const Stream<P>& stream, std::size_t step) {
+  const std::size_t ahead = step + kPrefetchSteps;
+  const std::size_t offset = ahead * kStepBytes + (ahead < stream.steps ? 0 : stream.jump);
+  for (std::size_t p = 0; p < P; ++p) prefetch(stream.codes[p] + offset);
+}
 
 /// Writes the 16 columns of one row of a panel, fewer at the right edge, with the bias added.
 PLUMBLINE_INLINE void store_columns(const PanelTile& tile, std::size_t panel, std::size_t row, F32 total) {
@@ -26,19 +50,19 @@ PLUMBLINE_INLINE void store_columns(const PanelTile& tile, std::size_t panel, st
 
 /// One block of integer products: acc[r][p] = sum over the block of code * byte of x.
 template <int Bits, std::size_t R, std::size_t P>
-PLUMBLINE_INLINE void dot_block(const std::uint8_t* const (&codes)[P], const std::int8_t* x, std::size_t begin,
-                                std::size_t end, I32 (&acc)[R][P]) {
+PLUMBLINE_INLINE void dot_block(const Stream<P>& stream, const std::int8_t* x, std::size_t begin, std::size_t end,
+                                I32 (&acc)[R][P]) {
   constexpr std::size_t kWidth = 32 / Bits;
   for (std::size_t step = begin; step < end; ++step) {
     Line low[P], high[P];
+    prefetch_ahead(stream, step);
     for (std::size_t p = 0; p < P; ++p) {
-      prefetch(codes[p] + step * kStepBytes + kPrefetchBytes);
-      const Line line = load_line(codes[p] + step * kStepBytes);
+      const Line line = load_line(stream.codes[p] + step * kStepBytes);
       low[p] = Bits == 4 ? low_nibbles(line) : line;
       if (Bits == 4) high[p] = high_nibbles(line);
     }
     const std::int8_t* at = x + step * R * kWidth;
-#pragma GCC unroll 12
+#pragma GCC unroll 8
     for (std::size_t r = 0; r < R; ++r) {
       const Line first = repeat4(at + r * kWidth);
       for (std::size_t p = 0; p < P; ++p) {
@@ -55,8 +79,7 @@ PLUMBLINE_INLINE void dot_block(const std::uint8_t* const (&codes)[P], const std
 template <int Bits, std::size_t R, std::size_t P>
 PLUMBLINE_TARGET void multiply_fast_panels(const PanelTile& tile, std::size_t panel) {
   const PanelMatrix& matrix = tile.matrix;
-  const std::uint8_t* codes[P];
-  for (std::size_t p = 0; p < P; ++p) codes[p] = matrix.codes(panel + p);
+  const Stream<P> stream = stream_of<P>(matrix, panel);
   F32 totals[R][P];
   for (auto& row : totals) {
     for (F32& total : row) total = zero();
@@ -69,18 +92,18 @@ PLUMBLINE_TARGET void multiply_fast_panels(const PanelTile& tile, std::size_t pa
 #pragma GCC unroll 2
     for (std::size_t p = 0; p < P; ++p) {
       const std::uint8_t* zeros = matrix.zeros(panel + p);
-#pragma GCC unroll 12
+#pragma GCC unroll 8
       for (std::size_t r = 0; r < R; ++r) {
         acc[r][p] = iset(tile.x.offsets[b * R + r]);
         if (zeros != nullptr) acc[r][p] = imul(acc[r][p], load_u8(zeros + b * kPanelColumns));
       }
     }
-    dot_block<Bits, R, P>(codes, tile.x.bytes, begin, ends[b], acc);
+    dot_block<Bits, R, P>(stream, tile.x.bytes, begin, ends[b], acc);
     begin = ends[b];
 #pragma GCC unroll 2
     for (std::size_t p = 0; p < P; ++p) {
       const F32 scale = load_half(matrix.scales(panel + p) + b * kPanelColumns);
-#pragma GCC unroll 12
+#pragma GCC unroll 8
       for (std::size_t r = 0; r < R; ++r) {
         const F32 factor = mul(scale, set(tile.x.scales[b * R + r]));
         totals[r][p] = add(totals[r][p], mul(to_floats(acc[r][p]), factor));
@@ -114,14 +137,12 @@ PLUMBLINE_INLINE void add_row(const Line (&lines)[P], const float* x, F32 (&chai
 }
 
 template <int Bits, std::size_t R, std::size_t P>
-PLUMBLINE_INLINE void add_block(const std::uint8_t* const (&codes)[P], const float* x, std::size_t begin,
-                                std::size_t end, F32 (&chains)[R][P][2]) {
+PLUMBLINE_INLINE void add_block(const Stream<P>& stream, const float* x, std::size_t begin, std::size_t end,
+                                F32 (&chains)[R][P][2]) {
   for (std::size_t step = begin; step < end; ++step) {
     Line lines[P];
-    for (std::size_t p = 0; p < P; ++p) {
-      prefetch(codes[p] + step * kStepBytes + kPrefetchBytes);
-      lines[p] = load_line(codes[p] + step * kStepBytes);
-    }
+    prefetch_ahead(stream, step);
+    for (std::size_t p = 0; p < P; ++p) lines[p] = load_line(stream.codes[p] + step * kStepBytes);
     const float* at = x + step * R * (32 / Bits);
     add_row<Bits, 0>(lines, at, chains);
     add_row<Bits, 1>(lines, at, chains);
@@ -139,8 +160,7 @@ PLUMBLINE_INLINE void add_block(const std::uint8_t* const (&codes)[P], const flo
 template <int Bits, std::size_t R, std::size_t P>
 PLUMBLINE_TARGET void multiply_exact_panels(const PanelTile& tile, std::size_t panel) {
   const PanelMatrix& matrix = tile.matrix;
-  const std::uint8_t* codes[P];
-  for (std::size_t p = 0; p < P; ++p) codes[p] = matrix.codes(panel + p);
+  const Stream<P> stream = stream_of<P>(matrix, panel);
   F32 totals[R][P];
   for (auto& row : totals) {
     for (F32& total : row) total = zero();
@@ -153,7 +173,7 @@ PLUMBLINE_TARGET void multiply_exact_panels(const PanelTile& tile, std::size_t p
     for (auto& row : chains) {
       for (auto& pair : row) pair[0] = pair[1] = zero();
     }
-    add_block<Bits, R, P>(codes, tile.x.floats, begin, ends[b], chains);
+    add_block<Bits, R, P>(stream, tile.x.floats, begin, ends[b], chains);
     begin = ends[b];
 #pragma GCC unroll 2
     for (std::size_t p = 0; p < P; ++p) {

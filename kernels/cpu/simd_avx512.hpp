@@ -16,7 +16,7 @@ namespace kernels::simd_avx512 {
 
 /// Tile sizes that fit 32 registers: rows of x times panels of 16 columns.
 inline constexpr std::size_t kExactRows = 6;
-inline constexpr std::size_t kFastRows = 12;
+inline constexpr std::size_t kFastRows = 8;
 inline constexpr std::size_t kPanelsAtOnce = 2;
 /// Queries that share the loads of a page: of its keys, and of its values.
 inline constexpr std::size_t kScoredAtOnce = 8;
