@@ -75,7 +75,7 @@ class AddedTokenSearch {
       const std::size_t stop = token.rstrip ? spaces_after(text, found.stop, spaces) : found.stop;
       const std::size_t start = token.lstrip ? std::min(spaces_before(text, found.start, done), stop) : found.start;
       if (done < start) on_text(done, start);
-      on_token(start, stop, token.id);
+      if (start < stop) on_token(start, stop, token.id);  // else the one before took all of its white space along
       done = stop;
     }
     if (done < text.size()) on_text(done, text.size());

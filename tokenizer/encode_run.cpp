@@ -20,6 +20,19 @@ std::vector<ByteRange> origin_of_replaced(std::string_view text) {
   return origin;
 }
 
+/// Where `span` is after `characters` of its characters, at most all of them.
+std::size_t characters_on(std::string_view text, const TokenSpan& span, std::size_t characters) {
+  std::size_t at = span.start;
+  for (; characters > 0 && at < span.stop; --characters) at += utf8_step(text, at).bytes;
+  return at;
+}
+
+std::size_t count_characters(std::string_view text, const TokenSpan& span) {
+  std::size_t count = 0;
+  for (std::size_t at = span.start; at < span.stop; ++count) at += utf8_step(text, at).bytes;
+  return count;
+}
+
 }  // namespace
 
 ByteRange EncodeRun::Layer::locate(ByteRange range) const {
@@ -47,7 +60,7 @@ void EncodeRun::run(std::string_view text) {
     const std::vector<ByteRange> origin = spans_ ? origin_of_replaced(text) : std::vector<ByteRange>();
     encode_text({replaced, nullptr, 0, &origin});
   }
-  post_process();
+  post_process(text);
 }
 
 void EncodeRun::encode_text(const Layer& layer) {
@@ -142,10 +155,10 @@ void EncodeRun::add_token(const Layer& layer, std::size_t start, std::size_t sto
   blanks_.push_back({static_cast<std::size_t>(leading), static_cast<std::size_t>(trailing)});
 }
 
-void EncodeRun::post_process() {
+void EncodeRun::post_process(std::string_view text) {
   for (const PostStep& step : pipeline_.post_steps) {
     if (step.kind == PostStep::Kind::trim_offsets) {
-      if (spans_) trim(step);
+      if (spans_) trim(step, text);
     } else if (options_.special_tokens == SpecialTokens::add) {
       ids_.insert(ids_.end(), step.after.begin(), step.after.end());
       if (spans_) add_around(step);
@@ -163,12 +176,15 @@ void EncodeRun::add_around(const PostStep& step) {
   blanks_.resize(spans_->size());
 }
 
-void EncodeRun::trim(const PostStep& step) {
+void EncodeRun::trim(const PostStep& step, std::string_view text) {
   for (std::size_t i = 0; i < spans_->size(); ++i) {
     TokenSpan& span = (*spans_)[i];
-    const bool is_spared = step.spare_prefix_space && blanks_[i].leading == 1 && (i == 0 || span.start == 0);
-    if (!is_spared) span.start = std::min(span.start + blanks_[i].leading, span.stop);
-    if (span.stop >= blanks_[i].trailing) span.stop = std::max(span.stop - blanks_[i].trailing, span.start);
+    const auto [leading, trailing] = blanks_[i];
+    const bool is_spared = step.spare_prefix_space && leading == 1 && (i == 0 || span.start == 0);
+    if (!is_spared) span.start = characters_on(text, span, leading);
+    if (trailing == 0) continue;
+    const std::size_t left = count_characters(text, span);
+    span.stop = characters_on(text, span, left - std::min(left, trailing));
   }
 }
 

@@ -64,9 +64,9 @@ class EncodeRun {
   void encode_with_prefix_space(const Layer& layer, std::string_view text);
   void encode_piece(const Layer& layer, std::string_view piece);
   void add_token(const Layer& layer, std::size_t start, std::size_t stop, TokenId id);
-  void post_process();
+  void post_process(std::string_view text);
   void add_around(const PostStep& step);
-  void trim(const PostStep& step);
+  void trim(const PostStep& step, std::string_view text);
 
   const Pipeline& pipeline_;
   EncodeOptions options_;

@@ -7,6 +7,7 @@ usage: make_configurations.py --seed N      prints one document
 import argparse
 import json
 import random
+import unicodedata
 
 from make_strings import CORPUS, DATA, MARKERS
 from make_tokenizers import PATTERN_LLAMA3, PATTERN_QWEN2, added_list, byte_level, every_split, split_json
@@ -34,6 +35,10 @@ def change_model(rng, model):
         model["ignore_merges"] = maybe(rng)
 
 
+def same_normalised(a, b):
+    return unicodedata.normalize("NFC", a) == unicodedata.normalize("NFC", b)
+
+
 def random_added_tokens(rng, vocab):
     contents = []
     for _ in range(rng.randint(0, 25)):
@@ -41,7 +46,7 @@ def random_added_tokens(rng, vocab):
                               "".join(rng.choice("abe <>|\u0301\u00e9\n_1\u3000") for _ in range(rng.randint(1, 4)))])
         options = {"lstrip": maybe(rng, 0.25), "rstrip": maybe(rng, 0.25), "single_word": maybe(rng, 0.25), "normalized": maybe(rng, 0.4),
                    "special": maybe(rng, 0.6)}
-        if content not in (c for c, _ in contents):
+        if not any(same_normalised(content, other) for other, _ in contents):
             contents.append((content, options))
     return added_list(vocab, contents)
 

@@ -27,7 +27,8 @@ PLAIN = ["", " ", "  ", "   ", "\t", "\n", "\n\n", "\n\n\n", "\t\n", "Hello", " 
          "a \u00a0 b\u3000\u3000c\u2028d\u0085e\ufefff\u180eg", "\U0001f469\u200d\U0001f4bb \U0001f44d\U0001f3ff \U0001f1e9\U0001f1ea",
          "<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>", "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
          "one<|endoftext|>two", "<tool_call>\n{}\n</tool_call>", "a <l> b <r> c <b> d", "sword word words word_ wordy \u00e9word word",
-         "<o><o> <o <o>< o><s> <o><s>", "x <n> cafe\u0301 caf\u00e9 re\u0301sume\u0301 r\u00e9sum\u00e9", "aaaaaaa aa aaa", "a\u00a0b\n\n\nc  the  other"]
+         "<o><o> <o <o>< o><s> <o><s>", "x <n> cafe\u0301 caf\u00e9 re\u0301sume\u0301 r\u00e9sum\u00e9", "aaaaaaa aa aaa", "a\u00a0b\n\n\nc  the  other", "a<r>\u2003 \u2003b \u2003\u2003 c",
+         "a\u3000<l>\u00a0 <b>\u3000\u00a0b <b>\u2003"]
 
 
 def chosen_strings():

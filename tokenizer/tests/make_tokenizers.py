@@ -248,7 +248,7 @@ def gpt2():
 
 
 def oddities():
-    """Every option of an added token, alone and overlapping; a template with tokens on both sides; a Sequence of one NFC."""
+    """Every option of an added token, alone and overlapping; a template with tokens on both sides after offsets are trimmed; a Sequence of one NFC."""
     vocab, merges = train(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True), 700)
     for text in UNREACHABLE:
         vocab.setdefault(in_alphabet(text), len(vocab))
@@ -261,7 +261,8 @@ def oddities():
         ("\u4f60\u597d", {"special": False}), ("\n\n", {"special": False}), ("<nl>", {"rstrip": True, "normalized": True}),
         ("aaaa", {"special": False}), ("aa", {"special": False, "normalized": True}),
         ("the", {"single_word": True, "normalized": True, "lstrip": True, "rstrip": True, "special": False}),
-        ("<|end|>", {"rstrip": True}), ("<|end|><|x|>", {}), ("\u00a0", {"special": False}), ("_", {"single_word": True})]
+        ("<|end|>", {"rstrip": True}), ("<|end|><|x|>", {}), ("\u00a0", {"special": False}), ("_", {"single_word": True}),
+        ("\u2003", {"lstrip": True, "rstrip": True, "special": False})]
     tokens = added_list(vocab, contents)
     ids = {t["content"]: t["id"] for t in tokens}
     template = bos_template("<s>", ids["<s>"])
@@ -270,7 +271,8 @@ def oddities():
     model = bpe_json(vocab, [" ".join(m) for m in merges], ignore_merges=True)
     pre = byte_level(False, True)
     del pre["use_regex"]
-    tokenizer = tokenizer_json(tokens, {"type": "Sequence", "normalizers": [{"type": "NFC"}]}, pre, template, model)
+    post = {"type": "Sequence", "processors": [byte_level(True, True), template]}
+    tokenizer = tokenizer_json(tokens, {"type": "Sequence", "normalizers": [{"type": "NFC"}]}, pre, post, model)
     config = config_of(tokens, bos_token={"content": "<s>"}, eos_token={"content": "</s>"}, add_bos_token=True, tokenizer_class="GPT2Tokenizer")
     write("oddities", tokenizer, config, {"bos_token": {"content": "<s>"}, "eos_token": {"content": "</s>"}})
 
