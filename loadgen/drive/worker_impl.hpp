@@ -99,8 +99,9 @@ struct Worker::Impl final : Courier::Client {
   std::uint64_t next_index = 0;      ///< closed loop: requests taken by this worker
   std::uint64_t measured_taken = 0;  ///< closed loop, fixed number of requests
   std::uint32_t ticks = 0;
-  bool stopping = false;        ///< no new requests
-  std::int64_t stopped_ns = 0;  ///< since when
+  bool reads_are_stamped = false;  ///< the last one was, by the kernel
+  bool stopping = false;           ///< no new requests
+  std::int64_t stopped_ns = 0;     ///< since when
   std::thread thread;
   clockid_t cpu_clock{};
   std::atomic<bool> has_cpu_clock{false};

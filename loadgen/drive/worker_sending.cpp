@@ -207,6 +207,7 @@ void Worker::Impl::on_sent(Exchange&) {
 }
 
 void Worker::Impl::on_read(const Arrival& arrival) {
+  reads_are_stamped = arrival.is_kernel_stamp;
   if (in_window(arrival.read_ns)) observer.on_read(arrival);
 }
 

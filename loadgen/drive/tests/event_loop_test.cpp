@@ -104,6 +104,28 @@ TEST(EventLoop, IdleWorkWaitsForEverythingElse) {
   EXPECT_EQ(seen, "eeeii");
 }
 
+TEST(EventLoop, GatheringKeepsTurnsApartButNoTimerWaits) {
+  EventLoop loop;
+  loop.set_gathering(1'000'000);
+  std::vector<std::int64_t> rings;
+  std::int64_t timer_ran = 0;
+  std::size_t rings_before_timer = 0;
+  const std::int64_t due = monotonic_ns() + 300'000;
+  loop.call_at(due, [&] {
+    timer_ran = monotonic_ns();
+    rings_before_timer = rings.size();
+  });
+  Bell bell([&](Bell&) {
+    rings.push_back(monotonic_ns());
+    if (rings.size() == 6) loop.stop();
+  });
+  ASSERT_EQ(loop.watch(bell.fd.get(), EPOLLIN, bell), 0);
+  loop.run();
+  EXPECT_GE(timer_ran, due);
+  EXPECT_LE(rings_before_timer, 2U) << "the timer waited for a whole pause";
+  EXPECT_GE(rings.back() - rings.front(), 3'000'000);  // five pauses, one of which the timer cut short
+}
+
 TEST(EventLoop, ARetiredWatcherOutlivesItsBatch) {
   EventLoop loop;
   std::string seen;
