@@ -11,6 +11,7 @@
 #include "refserver/config.hpp"
 #include "refserver/engine/simulated_engine.hpp"
 #include "refserver/http/server.hpp"
+#include "refserver/models.hpp"
 #include "refserver/schedule/engine_loop.hpp"
 
 namespace refserver {
@@ -24,7 +25,12 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-ExitCode serve(const ServerConfig& config) {
+ExitCode serve(ServerConfig config) {
+  for (std::size_t i = 0; i < config.models.size(); ++i) {
+    ModelInfo& model = config.models[i];
+    const std::string texts = load_texts(model, config.folders[i]);
+    fmt::print(stderr, "model {}: {}: {}\n", model.name, model.served_name, texts);
+  }
   raise_descriptor_limit();
   prctl(PR_SET_TIMERSLACK, 1);
   std::signal(SIGPIPE, SIG_IGN);
@@ -32,7 +38,7 @@ ExitCode serve(const ServerConfig& config) {
   TokenQueue tokens;
   std::optional<TruthLog> truth_log;
   if (!config.truth_log.empty()) truth_log.emplace(config.truth_log);
-  ServerParts parts{config.models, {}, work, tokens, truth_log ? &*truth_log : nullptr};
+  ServerParts parts{config.models, config.limits, work, tokens, truth_log ? &*truth_log : nullptr};
   std::optional<Server> server;
   try {
     server.emplace(config.http, parts);
@@ -45,7 +51,11 @@ ExitCode serve(const ServerConfig& config) {
   {
     const EngineLoop loop(engine, work, tokens);
     server->stop_on_signals();
-    for (const ModelInfo& model : config.models) fmt::print(stderr, "model {}: {}\n", model.name, model.served_name);
+    for (std::size_t i = 0; i < config.http.model_ports.size(); ++i) {
+      fmt::print(stderr, "model {} alone: port {}\n", config.models[config.http.model_ports[i].model].name,
+                 server->model_ports()[i]);
+    }
+    for (const std::string& note : config.notes) fmt::print(stderr, "note: {}\n", note);
     const bool is_v6 = config.http.host.find(':') != std::string::npos;
     const std::string host = is_v6 ? "[" + config.http.host + "]" : config.http.host;
     fmt::print("listening on http://{}:{}\n", host, server->port());
@@ -61,8 +71,8 @@ ExitCode serve(const ServerConfig& config) {
 int main(int argc, char** argv) {
   using refserver::ExitCode;
   try {
-    const refserver::CommandLine command = refserver::parse_command_line(argc, argv);
-    return static_cast<int>(command.serve ? refserver::serve(*command.serve) : command.code);
+    refserver::CommandLine command = refserver::parse_command_line(argc, argv);
+    return static_cast<int>(command.serve ? refserver::serve(std::move(*command.serve)) : command.code);
   } catch (const std::exception& e) {
     fmt::print(stderr, "refserver: {}\n", e.what());
     return static_cast<int>(ExitCode::error);

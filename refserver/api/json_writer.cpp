@@ -1,6 +1,7 @@
 // Runs of plain bytes are copied at once; only what needs it is escaped.
 #include "refserver/api/json_writer.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -67,6 +68,37 @@ void append_json_string(std::string_view text, std::string& out) {
   }
   out.append(text.substr(start));
   out += '"';
+}
+
+std::string replace_invalid_utf8(std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size());
+  for (std::size_t at = 0; at < bytes.size();) {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[at + i]); };
+    const unsigned char first = byte(0);
+    const std::size_t length = first < 0x80   ? 1
+                               : first < 0xC2 ? 0
+                               : first < 0xE0 ? 2
+                               : first < 0xF0 ? 3
+                               : first < 0xF5 ? 4
+                                              : 0;
+    // The second byte has a narrower range after some first bytes: no overlong forms, no surrogates.
+    const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    std::size_t valid = length == 0 ? 0 : 1;
+    while (valid > 0 && valid < length && at + valid < bytes.size()) {
+      const unsigned char next = byte(valid);
+      if (next < (valid == 1 ? low : 0x80) || next > (valid == 1 ? high : 0xBF)) break;
+      ++valid;
+    }
+    if (valid == length && length > 0) {
+      out += bytes.substr(at, length);
+    } else {
+      out += "\xEF\xBF\xBD";
+    }
+    at += std::max<std::size_t>(valid, 1);
+  }
+  return out;
 }
 
 void append_f32(float value, std::string& out) {

@@ -9,7 +9,7 @@
 namespace refserver {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string out;
   append_json_string(text, out);
   return out;
@@ -58,7 +58,7 @@ ErrorBody make_error_body(const Error& error) {
       break;
   }
   return {"application/json",
-          fmt::format(R"({{"error":{},"error_type":{}}})", quoted(error.text), quoted(label(error.type)))};
+          fmt::format(R"({{"error":{},"error_type":{}}})", json_text(error.text), json_text(label(error.type)))};
 }
 
 std::string make_info(const ModelInfo& model, const RequestLimits& limits, const ServerFacts& facts) {
@@ -67,7 +67,7 @@ std::string make_info(const ModelInfo& model, const RequestLimits& limits, const
       R"({{"model_id":{},"model_sha":null,"model_pipeline_tag":null,"max_concurrent_requests":{},"max_best_of":{},)"
       R"("max_stop_sequences":{},"max_input_tokens":{},"max_total_tokens":{},"validation_workers":{},)"
       R"("max_client_batch_size":{},"router":"{}","version":"{}","sha":null,"docker_label":null}})",
-      quoted(model.served_name), facts.max_concurrent_requests, limits.max_best_of, limits.max_stop_sequences,
+      json_text(model.served_name), facts.max_concurrent_requests, limits.max_best_of, limits.max_stop_sequences,
       model.max_input_tokens, model.max_total_tokens, facts.validation_workers, limits.max_client_batch_size,
       is_strict ? "text-generation-router" : "plumbline-refserver", version_of(limits.dialect));
 }
@@ -75,7 +75,7 @@ std::string make_info(const ModelInfo& model, const RequestLimits& limits, const
 std::string make_model_list(std::span<const ModelInfo> models) {
   std::string out = R"({"object":"list","data":[)";
   for (const ModelInfo& model : models) {
-    const std::string name = quoted(model.served_name);
+    const std::string name = json_text(model.served_name);
     out += fmt::format(R"({}{{"id":{},"object":"model","created":0,"owned_by":{}}})", out.back() == '[' ? "" : ",",
                        name, name);
   }

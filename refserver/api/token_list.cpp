@@ -4,25 +4,25 @@
 #include <fmt/format.h>
 
 #include "refserver/api/json_writer.hpp"
-#include "tokenizer/text_units.hpp"
 
 namespace refserver {
 
-std::string make_token_list(const ModelInfo& /*model*/, const GenerateRequest& request) {
+std::string make_token_list(const ModelInfo& model, const GenerateRequest& request) {
   const bool is_chat = request.route == Route::chat_tokenize;
+  const std::string_view text = request.inputs;
   std::string out = is_chat ? R"({"tokenize_response":[)" : "[";
-  std::size_t start = 0;
-  for (const std::string_view unit : tokenizer::split_units(request.inputs)) {
+  for (const tokenizer::TokenSpan& token :
+       model.tokenizer->encode_spans(text, encode_options(request.adds_special_tokens))) {
     if (out.back() != '[') out += ',';
-    out += fmt::format(R"({{"id":0,"text":)");
-    append_json_string(unit, out);
-    out += fmt::format(R"(,"start":{},"stop":{}}})", start, start + unit.size());
-    start += unit.size();
+    fmt::format_to(std::back_inserter(out), R"({{"id":{},"text":)", token.id);
+    // A token may stand for a part of a character only.
+    append_json_string(replace_invalid_utf8(text.substr(token.start, token.stop - token.start)), out);
+    fmt::format_to(std::back_inserter(out), R"(,"start":{},"stop":{}}})", token.start, token.stop);
   }
   out += ']';
   if (!is_chat) return out;
   out += R"(,"templated_text":)";
-  append_json_string(request.inputs, out);
+  append_json_string(text, out);
   return out += '}';
 }
 

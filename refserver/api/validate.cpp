@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "tokenizer/text_units.hpp"
-
 namespace refserver {
 namespace {
 
@@ -92,9 +90,15 @@ std::optional<Error> Validator::check_prompt(const GenerateRequest& request, Val
                                model.max_input_tokens, *p.truncate));
   }
   ValidRequest& out = valid.request;
-  out.prompt = p.truncate ? std::string(tokenizer::last_units(request.inputs, *p.truncate)) : request.inputs;
-  const std::size_t prompt_tokens = tokenizer::count_units(out.prompt);
-  out.prompt_tokens = static_cast<std::uint32_t>(std::min<std::size_t>(prompt_tokens, UINT32_MAX));
+  out.prompt_ids = model.tokenizer->encode(request.inputs, encode_options(request.adds_special_tokens));
+  if (out.prompt_ids.empty()) return invalid("`inputs` cannot be empty");
+  if (p.truncate && *p.truncate < out.prompt_ids.size()) {
+    out.prompt_ids.erase(out.prompt_ids.begin(), out.prompt_ids.end() - static_cast<std::ptrdiff_t>(*p.truncate));
+    out.prompt = model.tokenizer->decode(out.prompt_ids, tokenizer::SpecialText::keep);
+  } else {
+    out.prompt = request.inputs;
+  }
+  out.prompt_tokens = static_cast<std::uint32_t>(std::min<std::size_t>(out.prompt_ids.size(), UINT32_MAX));
   if (auto error = count_new_tokens(model, p, valid)) return error;
   if (p.has_grammar) return invalid("grammar is not supported");
   if (p.min_tokens.value_or(0) > valid.total_new_tokens) {

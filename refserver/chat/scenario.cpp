@@ -6,30 +6,26 @@
 
 #include <set>
 
-#include "tokenizer/text_units.hpp"
-
 namespace refserver {
 namespace {
 
 constexpr std::string_view kPlaceholder = "{inputs}";
 constexpr std::string_view kDivider = "\n---\n";
 
-/// True for U+4E00..U+9FFF, the unified ideographs, as a UTF-8 unit.
-bool is_ideograph(std::string_view unit) {
-  if (unit.size() != 3) return false;
-  const auto byte = static_cast<unsigned char>(unit[0]);
-  return byte >= 0xE4 && byte <= 0xE9;
+bool is_latin(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
+/// More Chinese characters (U+4E00..U+9FFF, three bytes from E4 to E9 in UTF-8) than Latin words.
 bool is_mostly_chinese(std::string_view text) {
-  std::size_t ideographs = 0;
+  std::size_t characters = 0;
   std::size_t words = 0;
-  for (std::string_view unit : tokenizer::split_units(text)) {
-    const char last = unit.back();
-    if (is_ideograph(unit)) ++ideographs;
-    if ((last >= 'a' && last <= 'z') || (last >= 'A' && last <= 'Z')) ++words;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0xE4 && byte <= 0xE9) ++characters;
+    if (is_latin(text[i]) && (i == 0 || !is_latin(text[i - 1]))) ++words;
   }
-  return ideographs > words;
+  return characters > words;
 }
 
 std::string_view trim_line_end(std::string_view text) {

@@ -1,8 +1,8 @@
 // libFuzzer entry: any bytes as a body end in a valid request or in an error with a text, on every route.
 // Not part of the build (g++ has no libFuzzer). With clang:
 //   cd refserver/api; clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I../.. ../fuzz/request_fuzz.cpp \
-//     json_reader.cpp json_reader_scalars.cpp json_writer.cpp read_native.cpp read_openai.cpp ../chat/plain_chat.cpp \
-//     -lfmt -o request_fuzz
+//     json_reader.cpp json_reader_scalars.cpp json_writer.cpp read_request.cpp read_native.cpp read_openai.cpp \
+//     read_chat.cpp -lfmt -o request_fuzz
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

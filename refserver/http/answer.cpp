@@ -21,11 +21,11 @@ Answer::Answer(Service& service, Face& face, std::shared_ptr<SocketWriter::Socke
       out_(facts_.framing) {}
 
 Answer::~Answer() {
-  for (const Sequence& sequence : sequences_) service_.receivers.erase(sequence.truth.id);
+  for (const Generation& sequence : sequences_) service_.receivers.erase(sequence.truth.id);
 }
 
 void Answer::on_token(std::size_t index, const TokenEvent& event) {
-  Sequence& sequence = sequences_[index];
+  Generation& sequence = sequences_[index];
   if (is_done_ || sequence.is_closed) return;
   if (!event.failure.empty()) {
     Error error{ErrorType::generation, "Request failed during generation: " + event.failure};
@@ -48,7 +48,7 @@ void Answer::on_token(std::size_t index, const TokenEvent& event) {
 }
 
 void Answer::take_token(std::size_t index, const TokenEvent& event) {
-  Sequence& sequence = sequences_[index];
+  Generation& sequence = sequences_[index];
   if (event.finish) {
     sequence.ended = Clock::now();
     service_.receivers.erase(sequence.truth.id);
@@ -78,7 +78,7 @@ void Answer::take_token(std::size_t index, const TokenEvent& event) {
   }
 }
 
-void Answer::append_token(Sequence& sequence, const TokenEvent& event) {
+void Answer::append_token(Generation& sequence, const TokenEvent& event) {
   sequence.stream->append(event, std::time(nullptr), out_);
   ++sequence.unstamped;
   if (event.finish) close_sequence(sequence);
@@ -87,7 +87,7 @@ void Answer::append_token(Sequence& sequence, const TokenEvent& event) {
 /// Strict round robin: one event of each sequence per turn, however far ahead the others are.
 void Answer::take_turns() {
   while (open_ > 0) {
-    Sequence& sequence = sequences_[turn_];
+    Generation& sequence = sequences_[turn_];
     if (!sequence.is_closed) {
       if (!sequence.waiting.empty()) {
         append_token(sequence, sequence.waiting.front());
@@ -104,7 +104,7 @@ void Answer::take_turns() {
   end_stream();
 }
 
-void Answer::close_sequence(Sequence& sequence) {
+void Answer::close_sequence(Generation& sequence) {
   sequence.is_closed = true;
   --open_;
   if (sequence.queued != TimePoint{}) face_.count([](ServerMetrics& m) { m.add_running(-1); });
@@ -117,7 +117,7 @@ void Answer::end_stream() {
 }
 
 void Answer::fail(std::size_t index, Error error) {
-  Sequence& sequence = sequences_[index];
+  Generation& sequence = sequences_[index];
   face_.count([&](ServerMetrics& m) { m.on_refused(error.type); });
   sequence.outcome = label(error.type);
   service_.receivers.erase(sequence.truth.id);
@@ -151,7 +151,7 @@ void Answer::append_stream_head() {
 void Answer::refuse(const Error& error) {
   face_.count([&](ServerMetrics& m) { m.on_refused(error.type); });
   drop_at_engine();
-  for (Sequence& sequence : sequences_) {
+  for (Generation& sequence : sequences_) {
     sequence.outcome = label(error.type);
     sequence.unstamped = 0;
   }
@@ -172,11 +172,11 @@ void Answer::refuse(const Error& error) {
 
 void Answer::flush() {
   last_write_ = Clock::now();
-  for (Sequence& sequence : sequences_) {
+  for (Generation& sequence : sequences_) {
     sequence.truth.achieved.insert(sequence.truth.achieved.end(), sequence.unstamped, last_write_);
   }
   const auto state = writer_.flush(out_.bytes(), last_write_, shared_from_this());
-  for (Sequence& sequence : sequences_) {
+  for (Generation& sequence : sequences_) {
     if (sequence.unstamped > 0) count_tokens(sequence, std::exchange(sequence.unstamped, 0));
   }
   if (state == SocketWriter::State::failed) return abandon("client_gone");
@@ -194,7 +194,7 @@ void Answer::on_write_failed() {
 }
 
 void Answer::drop_at_engine() {
-  for (Sequence& sequence : sequences_) {
+  for (Generation& sequence : sequences_) {
     if (service_.receivers.erase(sequence.truth.id) > 0) service_.work.cancel(sequence.truth.id);
     sequence.waiting.clear();
     if (!sequence.is_closed) close_sequence(sequence);
@@ -205,7 +205,7 @@ void Answer::abandon(std::string_view outcome) {
   if (is_done_) return;
   is_broken_ = true;
   drop_at_engine();
-  for (Sequence& sequence : sequences_) {
+  for (Generation& sequence : sequences_) {
     if (sequence.outcome != "ok") continue;
     sequence.outcome = outcome;
     face_.count([](ServerMetrics& m) { m.on_dropped(); });

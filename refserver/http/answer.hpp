@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "refserver/http/generation.hpp"
 #include "refserver/http/response_head.hpp"
-#include "refserver/http/sequence.hpp"
 #include "refserver/http/service.hpp"
 #include "refserver/http/socket_writer.hpp"
 
@@ -70,9 +70,9 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void refuse(const Error& error);
   void fail(std::size_t sequence, Error error);
   void take_token(std::size_t sequence, const TokenEvent& event);
-  void append_token(Sequence& sequence, const TokenEvent& event);
+  void append_token(Generation& sequence, const TokenEvent& event);
   void take_turns();
-  void close_sequence(Sequence& sequence);
+  void close_sequence(Generation& sequence);
   void end_stream();
   void add_common_headers(ResponseHead& head) const;
   void flush();
@@ -82,9 +82,9 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   bool is_best_of() const { return jobs_.size() == 1 && sequences_.size() > 1; }
   std::size_t best_sequence() const;
   void finish_whole();
-  void count_tokens(const Sequence& sequence, std::size_t stamps);
+  void count_tokens(const Generation& sequence, std::size_t stamps);
   void finish();
-  void record_success(const Sequence& sequence);
+  void record_success(const Generation& sequence);
 
   Service& service_;
   Face& face_;
@@ -92,7 +92,7 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   std::function<void()> on_done_;
   SocketWriter writer_;
   std::vector<GenerateRequest> jobs_;
-  std::vector<Sequence> sequences_;
+  std::vector<Generation> sequences_;
   std::vector<std::size_t> ended_;  ///< sequences of a whole answer in the order they ended
   std::size_t turn_ = 0;            ///< the sequence whose event a shared stream waits for
   std::size_t open_ = 0;            ///< sequences not closed

@@ -33,7 +33,7 @@ struct Timings {
   std::uint64_t prompt_tokens = 0;
   std::uint64_t generated_tokens = 0;
 
-  void add(const Sequence& s) {
+  void add(const Generation& s) {
     const std::uint64_t tokens = s.whole->tokens();
     characters += s.whole->shape().prompt_characters;
     total += milliseconds_between(s.truth.received, s.ended);
@@ -95,7 +95,7 @@ void Answer::finish_whole() {
 }
 
 /// `stamps` tokens were handed to the kernel at `last_write_`.
-void Answer::count_tokens(const Sequence& sequence, std::size_t stamps) {
+void Answer::count_tokens(const Generation& sequence, std::size_t stamps) {
   const TruthRecord& truth = sequence.truth;
   const std::size_t first = truth.achieved.size() - stamps;
   face_.count([&](ServerMetrics& m) {
@@ -109,7 +109,7 @@ void Answer::count_tokens(const Sequence& sequence, std::size_t stamps) {
 void Answer::finish() {
   is_done_ = true;
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
-    Sequence& sequence = sequences_[i];
+    Generation& sequence = sequences_[i];
     service_.receivers.erase(sequence.truth.id);
     if (sequence.outcome == "ok" && (!is_best_of() || i == winner_)) record_success(sequence);
     sequence.truth.outcome = sequence.outcome;
@@ -120,7 +120,7 @@ void Answer::finish() {
   on_done_();
 }
 
-void Answer::record_success(const Sequence& sequence) {
+void Answer::record_success(const Generation& sequence) {
   const TimePoint start = facts_.received;
   const SuccessTimes times{seconds_between(start, sequence.ended), seconds_between(start, sequence.queued),
                            seconds_between(sequence.queued, sequence.started_at()),

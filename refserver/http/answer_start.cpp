@@ -26,7 +26,7 @@ std::size_t extra_counts(Route route, std::size_t jobs) {
 }  // namespace
 
 void Answer::add_sequence(std::size_t job) {
-  Sequence sequence;
+  Generation sequence;
   sequence.job = job;
   sequence.truth.id = ++service_.last_id;
   sequence.truth.route = facts_.route;
@@ -65,7 +65,7 @@ void Answer::start_stream() {
   sequences_.reserve(jobs_.size());
   for (std::size_t job = 0; job < jobs_.size(); ++job) add_sequence(job);
   for (std::size_t job = 0; job < jobs_.size() && !is_done_; ++job) {
-    Sequence& sequence = sequences_[job];
+    Generation& sequence = sequences_[job];
     if (auto error = service_.validator.refuse_before_permit(jobs_[job])) {
       fail(job, *error);
     } else if (!(sequence.permit = service_.admission.try_enter())) {
@@ -84,7 +84,7 @@ void Answer::start_whole() {
   }
   const std::uint64_t copies = jobs_.front().parameters.best_of.value_or(1);
   for (std::uint64_t n = 1; n < copies; ++n) add_sequence(0);
-  for (Sequence& sequence : sequences_) {
+  for (Generation& sequence : sequences_) {
     sequence.permit = service_.admission.try_enter();
     if (!sequence.permit) return refuse(kOverloaded);
   }
@@ -143,7 +143,7 @@ void Answer::submit_job(std::size_t job, ValidatedRequest valid) {
 }
 
 void Answer::submit(std::size_t index, ValidatedRequest valid) {
-  Sequence& sequence = sequences_[index];
+  Generation& sequence = sequences_[index];
   const std::uint32_t tokens = valid.request.max_new_tokens;
   TruthRecord& truth = sequence.truth;
   truth.model = service_.models[valid.request.model].name;
@@ -190,7 +190,7 @@ void Answer::continue_or_end(std::size_t index, TokenEvent last) {
 }
 
 void Answer::submit_next_segment(std::size_t index, TokenEvent last, ValidatedRequest valid) {
-  Sequence& sequence = sequences_[index];
+  Generation& sequence = sequences_[index];
   const std::uint32_t prompt_tokens = valid.request.prompt_tokens;
   const std::uint32_t tokens = valid.request.max_new_tokens;
   if (service_.work.try_submit({sequence.truth.id, Clock::now(), std::move(valid.request)})) {

@@ -156,6 +156,145 @@ TEST(Config, FileErrorsNameLineAndField) {
   EXPECT_THAT(in_file("max_total_tokens: 10\nmax_input_tokens: 10\n"), HasSubstr("must be less than max_total_tokens"));
 }
 
+class Variable {
+ public:
+  Variable(const char* name, const char* value) : name_(name) { ::setenv(name, value, 1); }
+  ~Variable() { ::unsetenv(name_); }
+
+ private:
+  const char* name_;
+};
+
+TEST(Launcher, TgisLimitsAndSchedulerFlagsAct) {
+  const auto config = parse({"--max-best-of",
+                             "7",
+                             "--max-stop-sequences",
+                             "0",
+                             "--max-top-n-tokens",
+                             "9",
+                             "--max-client-batch-size",
+                             "3",
+                             "--max-input-length",
+                             "100",
+                             "--max-total-tokens",
+                             "200",
+                             "--validation-workers",
+                             "4",
+                             "--max-batch-prefill-tokens",
+                             "512",
+                             "--max-batch-total-tokens",
+                             "9999",
+                             "--max-batch-size",
+                             "8",
+                             "--waiting-served-ratio",
+                             "1.2",
+                             "--max-waiting-tokens",
+                             "5",
+                             "--payload-limit",
+                             "1000",
+                             "--hostname",
+                             "0.0.0.0",
+                             "--graceful-termination-timeout",
+                             "7",
+                             "--json-output",
+                             "--disable-grammar-support"})
+                          .serve;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->limits.max_best_of, 7U);
+  EXPECT_EQ(config->limits.max_stop_sequences, 0U);
+  EXPECT_EQ(config->limits.max_top_n_tokens, 9U);
+  EXPECT_EQ(config->limits.max_client_batch_size, 3U);
+  EXPECT_EQ(config->limits.dialect, Dialect::extended);
+  EXPECT_EQ(config->models[0].max_input_tokens, 100U);
+  EXPECT_EQ(config->http.validation_workers, 4U);
+  EXPECT_EQ(config->scheduler.max_batch_prefill_tokens, 512U);
+  EXPECT_EQ(config->scheduler.max_batch_total_tokens, 9999U);
+  EXPECT_EQ(config->scheduler.max_batch_size, 8U);
+  EXPECT_EQ(config->scheduler.waiting_served_ratio, 1.2);
+  EXPECT_EQ(config->scheduler.max_waiting_tokens, 5U);
+  EXPECT_EQ(config->http.body_limit_bytes, 1000U);
+  EXPECT_EQ(config->http.host, "0.0.0.0");
+  EXPECT_EQ(config->http.graceful_termination_timeout, 7s);
+  EXPECT_TRUE(config->has_json_logs);
+  EXPECT_TRUE(config->notes.empty());
+}
+
+TEST(Launcher, WhatDoesNothingIsAcceptedAndSaid) {
+  const auto config = parse({"--cuda-graphs", "0", "--usage-stats", "off", "--num-shard", "1", "--quantize", "gptq",
+                             "--shard-uds-path", "/x"})
+                          .serve;
+  ASSERT_TRUE(config);
+  ASSERT_EQ(config->notes.size(), 5U);
+  EXPECT_THAT(config->notes[0], HasSubstr("--cuda-graphs has no effect"));
+}
+
+TEST(Launcher, WhatCannotBeDoneIsRefusedByName) {
+  EXPECT_THAT(complaint({"--num-shard", "2"}),
+              HasSubstr("--num-shard: only 1 is supported: a model runs on one device"));
+  EXPECT_THAT(complaint({"--trust-remote-code"}), HasSubstr("--trust-remote-code: not supported: no code"));
+  EXPECT_THAT(complaint({"--quantize", "awq"}), HasSubstr("--quantize: only gptq is supported"));
+  EXPECT_THAT(complaint({"--lora-adapters", "a"}), HasSubstr("--lora-adapters: not supported"));
+  EXPECT_THAT(complaint({"--enable-prefill-logprobs"}), HasSubstr("--enable-prefill-logprobs: not supported"));
+  EXPECT_THAT(complaint({"--max-input-tokens", "5", "--max-input-length", "5"}), HasSubstr("are the same thing"));
+  EXPECT_THAT(complaint({"--disable-grammar-support", "false"}), HasSubstr("--disable-grammar-support: grammars"));
+}
+
+TEST(Launcher, VariablesCountLessThanFlags) {
+  const Variable port("PORT", "4321");
+  const Variable best("MAX_BEST_OF", "6");
+  const Variable origins("CORS_ALLOW_ORIGIN", "http://a,http://b");
+  const Variable model("MODEL_ID", "org/thing");
+  const Variable token("HF_TOKEN", "hf_secret");
+  const Variable ours("SIM_GAP", "nonsense");  // only TGI's names are read
+  const auto config = parse({"--max-best-of", "3"}).serve;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->http.port, 4321);
+  EXPECT_EQ(config->limits.max_best_of, 3U);
+  EXPECT_EQ(config->http.cors_allowed_origins.size(), 2U);
+  EXPECT_EQ(config->models.at(0).name, "org/thing");
+  ASSERT_EQ(config->notes.size(), 1U);
+  EXPECT_EQ(config->notes[0].find("hf_secret"), std::string::npos);
+  const Variable bad("MAX_STOP_SEQUENCES", "many");
+  EXPECT_THAT(complaint({}), HasSubstr("MAX_STOP_SEQUENCES: 'many' is not a whole number"));
+}
+
+TEST(Launcher, AHostnameThatIsNoAddress) {
+  const Variable name("HOSTNAME", "f00ba4");
+  const auto ours = parse({}).serve;
+  EXPECT_EQ(ours->http.host, "127.0.0.1");
+  EXPECT_THAT(ours->notes.at(0), HasSubstr("f00ba4"));
+  EXPECT_EQ(parse({"--strict-tgi"}).serve->http.host, "0.0.0.0");
+  EXPECT_EQ(parse({"--strict-tgi", "--host", "127.0.0.1"}).serve->http.host, "127.0.0.1");
+}
+
+TEST(Config, TheKeyComesFromAFlagAFileOrTheEnvironmentAndIsNeverShown) {
+  const ConfigFile file("s3cret\n");
+  EXPECT_EQ(parse({"--api-key-file", file.path()}).serve->http.api_key, "s3cret");
+  EXPECT_EQ(parse({"--api-key", "abc"}).serve->http.api_key, "abc");
+  {
+    const Variable variable("API_KEY", "xyz");
+    EXPECT_EQ(parse({}).serve->http.api_key, "xyz");
+  }
+  const std::string said = complaint({"--api-key", "top secret"});
+  EXPECT_THAT(said, HasSubstr("--api-key: has characters other than printable ASCII"));
+  EXPECT_EQ(said.find("top secret"), std::string::npos);
+  EXPECT_THAT(complaint({"--api-key-file", "/nonexistent"}), HasSubstr("'/nonexistent' cannot be read"));
+}
+
+TEST(Config, ModelsHaveFoldersAndPorts) {
+  const auto config = parse({"--model", "qwen2=/models/q", "--model", "llama3", "--model-port", "llama3=8081",
+                             "--model-port", "qwen2=0", "--strict-tgi"})
+                          .serve;
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->folders, (std::vector<std::string>{"/models/q", ""}));
+  ASSERT_EQ(config->http.model_ports.size(), 2U);
+  EXPECT_EQ(config->http.model_ports[0].model, 1U);
+  EXPECT_EQ(config->http.model_ports[0].port, 8081);
+  EXPECT_EQ(config->limits.dialect, Dialect::strict_tgi);
+  EXPECT_THAT(complaint({"--model-port", "x=1"}), HasSubstr("there is no model x"));
+  EXPECT_THAT(complaint({"--model-port", "qwen2"}), HasSubstr("--model-port: 'qwen2' is not MODEL=PORT"));
+}
+
 TEST(Config, HelpTeachesAndExitsWell) {
   ::testing::internal::CaptureStdout();
   const CommandLine command = parse({"--help"});
@@ -164,6 +303,8 @@ TEST(Config, HelpTeachesAndExitsWell) {
   EXPECT_EQ(command.code, ExitCode::ok);
   EXPECT_THAT(help, HasSubstr("--sim-stall AT+FOR"));
   EXPECT_THAT(help, HasSubstr("Exit codes: 0"));
+  EXPECT_THAT(help, HasSubstr("--cuda-graphs: "));
+  EXPECT_THAT(help, HasSubstr("--num-shard (but 1): "));
 }
 
 }  // namespace

@@ -13,18 +13,29 @@
 #include "refserver/api/server_answers.hpp"
 #include "refserver/api/validate.hpp"
 #include "refserver/engine/simulated_engine.hpp"
+#include "refserver/models.hpp"
 
 namespace refserver {
 
 inline constexpr std::int64_t kTestSeconds = 1735689600;  ///< what `created` shows
 inline constexpr std::uint64_t kTestSeed = 42;
 
+/// Both models with the built-in tokenizers and chat templates.
 inline const std::vector<ModelInfo>& test_models() {
-  static const std::vector<ModelInfo> models = {
-      {.name = "qwen2", .served_name = "Qwen2-7B-Instruct-GPTQ-Int4"},
-      {.name = "llama3", .served_name = "Meta-Llama-3.1-8B-Instruct-GPTQ-INT4"},
-  };
+  static const std::vector<ModelInfo> models = [] {
+    std::vector<ModelInfo> both = {
+        {.name = "qwen2", .served_name = "Qwen2-7B-Instruct-GPTQ-Int4"},
+        {.name = "llama3", .served_name = "Meta-Llama-3.1-8B-Instruct-GPTQ-INT4"},
+    };
+    for (ModelInfo& model : both) load_texts(model, "");
+    return both;
+  }();
   return models;
+}
+
+/// How many tokens a raw prompt has, by the tokenizer itself.
+inline std::size_t prompt_tokens(std::string_view text, std::size_t model = 0) {
+  return test_models()[model].tokenizer->count(text);
 }
 
 inline Validator test_validator(Dialect dialect = Dialect::extended) {

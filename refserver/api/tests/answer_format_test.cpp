@@ -48,7 +48,7 @@ TEST(ChatAnswer, Whole) {
             R"("system_fingerprint":"3.3.7-plumbline-native","choices":[{"index":0,"message":{"role":"assistant",)"
             R"("content":" t1 t2"},"logprobs":{"content":[{"token":" t1","logprob":-0.125,"top_logprobs":[]},)"
             R"({"token":" t2","logprob":-0.125,"top_logprobs":[]}]},"finish_reason":"length"}],)"
-            R"("usage":{"prompt_tokens":6,"completion_tokens":2,"total_tokens":8}})");
+            R"("usage":{"prompt_tokens":20,"completion_tokens":2,"total_tokens":22}})");
 }
 
 TEST(ChatAnswer, StreamWithUsage) {
@@ -64,7 +64,7 @@ TEST(ChatAnswer, StreamWithUsage) {
                 "{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\" t2\"},\"logprobs\":null,"
                 "\"finish_reason\":\"length\"}],\"usage\":null}\n\n" +
                 head +
-                "],\"usage\":{\"prompt_tokens\":6,\"completion_tokens\":2,\"total_tokens\":8}}\n\n"
+                "],\"usage\":{\"prompt_tokens\":35,\"completion_tokens\":2,\"total_tokens\":37}}\n\n"
                 "data: [DONE]\n\n");
 }
 

@@ -22,7 +22,7 @@ struct Segments {
   std::string text;                    ///< of the segment that runs
 };
 
-struct Sequence {
+struct Generation {
   std::size_t job = 0;  ///< of the answer's requests; several sequences share one with best_of
   std::optional<Admission::Permit> permit;
   TruthRecord truth;      ///< its id is the sequence's

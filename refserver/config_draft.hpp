@@ -1,0 +1,81 @@
+// Settings while they are read, and the table of fields that file, environment and flags share. Knows names and values;
+// knows neither YAML nor a command line.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "refserver/config.hpp"
+
+namespace refserver {
+
+/// A bad value: says what would be right. The caller adds where it was found.
+struct BadValue : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// Models are settled at the end, when defaults are known.
+struct ConfigDraft {
+  ServerConfig config;
+  SimTiming timing;                               ///< for models that state none
+  std::optional<std::uint32_t> max_input_tokens;  ///< empty: one less than the total
+  std::optional<std::uint32_t> max_input_length;  ///< the same by its old name
+  std::uint32_t max_total_tokens = 32768;
+  std::uint32_t default_max_new_tokens = 100;
+  std::string engine = "simulated";
+  std::optional<std::string> hostname;  ///< TGI's name of `host`, which may be no address
+  std::vector<std::pair<std::string, std::uint16_t>> model_ports;
+  struct Model {
+    std::string name{};
+    std::string served_name{};
+    std::string folder{};
+    std::optional<std::chrono::nanoseconds> ttft{};
+    std::optional<std::chrono::nanoseconds> gap{};
+    std::optional<std::uint32_t> max_input_tokens{};
+    std::optional<std::uint32_t> max_total_tokens{};
+  };
+  std::vector<Model> models;
+};
+
+struct Field {
+  enum class Kind : std::uint8_t {
+    value,
+    toggle,   ///< a flag alone means true
+    repeated  ///< may come several times; in the environment separated by commas
+  };
+  /// Whether TGI has it: then it is also read from the environment, in upper case.
+  enum class Origin : std::uint8_t { ours, tgi };
+
+  const char* name;  ///< in the file; the flag has '-' for '_'
+  const char* type;
+  const char* help;
+  Origin origin = Origin::ours;
+  Kind kind = Kind::value;
+  std::function<void(ConfigDraft&, const std::string&)> apply;
+};
+
+/// Every field but `models`.
+const std::vector<Field>& config_fields();
+
+/// "--max-best-of" for "max_best_of".
+std::string flag_of(std::string_view field);
+/// "MAX_BEST_OF" for "max_best_of".
+std::string variable_of(std::string_view field);
+
+/// "NAME", "NAME=FOLDER" or a folder alone, which is then named by its last part.
+ConfigDraft::Model parse_model(const std::string& text);
+/// Sets one member of an entry of `models`. Throws BadValue.
+void set_model_field(ConfigDraft::Model& model, const std::string& key, const std::string& value);
+
+/// Reads the file into the draft. Throws BadValue naming file, line and field.
+void read_config_file(const std::string& file, ConfigDraft& draft);
+
+/// What remains once everything was read: models, defaults, what must hold between fields. Throws BadValue.
+void settle_config(ConfigDraft& draft);
+
+}  // namespace refserver
