@@ -50,7 +50,7 @@ inline GptqPacked random_layer(std::size_t in, std::size_t out, unsigned bits) {
 /// A model on a backend: 4-bit layers in groups of 128, an 8-bit head; buffers for `rows` rows.
 class Model {
  public:
-  Model(Backend& backend, const ModelShape& shape, std::size_t rows, std::size_t context)
+  Model(Backend& backend, const ModelShape& shape, std::size_t rows, std::size_t context, KvType cache)
       : backend_(backend), shape_(shape), rows_(rows), context_(context) {
     const auto upload = [&](std::size_t in, std::size_t out, unsigned bits) {
       const GptqPacked packed = random_layer(in, out, bits);
@@ -65,7 +65,7 @@ class Model {
     layer_bytes_ = bytes_;
     head_ = upload(shape.hidden, shape.vocabulary, 8);
     make_buffers();
-    make_cache();
+    make_cache(cache);
   }
 
   std::size_t bytes() const { return bytes_; }
@@ -137,12 +137,13 @@ class Model {
     weight_ = filled(1, shape_.hidden);
     logits_ = filled(std::min<std::size_t>(rows_, kMostSequences), shape_.vocabulary);
   }
-  void make_cache() {
+  void make_cache(KvType type) {
     const std::size_t blocks = (context_ + 15) / 16;
     cache_ = backend_.make_kv_cache({.layers = shape_.layers,
                                      .blocks = blocks * kMostSequences,
                                      .kv_heads = shape_.kv_heads,
-                                     .head_dim = shape_.head_dim});
+                                     .head_dim = shape_.head_dim,
+                                     .type = type});
     for (std::size_t s = 0; s < kMostSequences; ++s) {
       for (std::size_t b = 0; b < blocks; ++b) tables_[s].push_back(static_cast<std::int32_t>(s * blocks + b));
     }

@@ -53,6 +53,12 @@ template <int Bits, std::size_t R, std::size_t P>
 PLUMBLINE_INLINE void dot_block(const Stream<P>& stream, const std::int8_t* x, std::size_t begin, std::size_t end,
                                 I32 (&acc)[R][P]) {
   constexpr std::size_t kWidth = 32 / Bits;
+  // Few rows would wait for their own sums: the upper nibbles get sums apart. Integers: the order does not matter.
+  constexpr bool kApart = Bits == 4 && R <= 2;
+  I32 upper[R][P];
+  for (auto& row : upper) {
+    for (I32& sums : row) sums = izero();
+  }
   for (std::size_t step = begin; step < end; ++step) {
     Line low[P], high[P];
     prefetch_ahead(stream, step);
@@ -70,8 +76,14 @@ PLUMBLINE_INLINE void dot_block(const Stream<P>& stream, const std::int8_t* x, s
       }
       if (Bits != 4) continue;
       const Line second = repeat4(at + r * kWidth + 4);
-      for (std::size_t p = 0; p < P; ++p) acc[r][p] = dot_nibbles(acc[r][p], high[p], second);
+      for (std::size_t p = 0; p < P; ++p) {
+        I32& sums = kApart ? upper[r][p] : acc[r][p];
+        sums = dot_nibbles(sums, high[p], second);
+      }
     }
+  }
+  for (std::size_t r = 0; kApart && r < R; ++r) {
+    for (std::size_t p = 0; p < P; ++p) acc[r][p] = iadd(acc[r][p], upper[r][p]);
   }
 }
 
@@ -199,13 +211,15 @@ enum class Sums : std::uint8_t { exact, fast };
 /// All panels of a tile of exactly R rows, as many at once as the registers hold.
 template <Sums Kind, int Bits, std::size_t R>
 PLUMBLINE_TARGET void multiply_rows(const PanelTile& tile) {
+  // Panels share what is done for each element of x. For few rows memory is the limit, and it likes one stream best.
+  constexpr std::size_t kTogether = Kind == Sums::fast && R <= 2 ? 1 : kPanelsAtOnce;
   std::size_t panel = tile.first_panel;
-  if constexpr (kPanelsAtOnce > 1) {
-    for (; panel + kPanelsAtOnce <= tile.last_panel; panel += kPanelsAtOnce) {
+  if constexpr (kTogether > 1) {
+    for (; panel + kTogether <= tile.last_panel; panel += kTogether) {
       if constexpr (Kind == Sums::exact) {
-        multiply_exact_panels<Bits, R, kPanelsAtOnce>(tile, panel);
+        multiply_exact_panels<Bits, R, kTogether>(tile, panel);
       } else {
-        multiply_fast_panels<Bits, R, kPanelsAtOnce>(tile, panel);
+        multiply_fast_panels<Bits, R, kTogether>(tile, panel);
       }
     }
   }
