@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "refserver/commands.hpp"
 #include "refserver/config_draft.hpp"
 #include "refserver/launcher_flags.hpp"
 
@@ -217,6 +218,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App app("A TGI-compatible reference server with known timing.", "refserver");
   app.require_subcommand(1);
   CLI::App* const serve = app.add_subcommand("serve", "answer requests until stopped");
+  for (const OtherCommand& other : other_commands()) app.add_subcommand(other.name, other.help);  // for the help
   serve->footer(footer());
   Flags flags;
   add_options(*serve, flags);

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "refserver/commands.hpp"
 #include "refserver/config.hpp"
 #include "refserver/engine/simulated_engine.hpp"
 #include "refserver/http/server.hpp"
@@ -71,6 +72,7 @@ ExitCode serve(ServerConfig config) {
 int main(int argc, char** argv) {
   using refserver::ExitCode;
   try {
+    if (const auto code = refserver::run_other_command(argc, argv)) return static_cast<int>(*code);
     refserver::CommandLine command = refserver::parse_command_line(argc, argv);
     return static_cast<int>(command.serve ? refserver::serve(std::move(*command.serve)) : command.code);
   } catch (const std::exception& e) {

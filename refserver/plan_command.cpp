@@ -6,12 +6,12 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <string>
 #include <vector>
 
 #include "refserver/checkpoint/checkpoint.hpp"
 #include "refserver/checkpoint/presets.hpp"
+#include "refserver/choice_flag.hpp"
 #include "refserver/plan/gpu.hpp"
 #include "refserver/plan/memory_plan.hpp"
 #include "refserver/plan/plan_text.hpp"
@@ -47,18 +47,13 @@ void add_flags(CLI::App& app, PlanFlags& flags) {
   app.add_option("--concurrency", request.concurrency, "sequences at once, per model")
       ->required()
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1'000'000}));
-  app.add_option("--kv", request.kv, "fp16 (default), fp8, or int8 with a scale per token, head, and K or V")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, KvForm>{{"fp16", KvForm::fp16}, {"fp8", KvForm::fp8}, {"int8", KvForm::int8}}))
-      ->type_name("NAME");
-  app.add_option("--lm-head", request.placement.head, "stored (default), int8 per row, or int4 in groups of 128")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, HeadForm>{
-          {"stored", HeadForm::stored}, {"int8", HeadForm::int8}, {"int4", HeadForm::int4}}))
-      ->type_name("NAME");
-  app.add_option("--embeddings", request.placement.embedding, "host (default) or gpu")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, EmbeddingPlace>{{"host", EmbeddingPlace::host}, {"gpu", EmbeddingPlace::gpu}}))
-      ->type_name("NAME");
+  add_choice<KvForm>(app, "--kv", request.kv, {{"fp16", KvForm::fp16}, {"fp8", KvForm::fp8}, {"int8", KvForm::int8}},
+                     "fp16 (default), fp8, or int8 with a scale per token, head, and K or V");
+  add_choice<HeadForm>(app, "--lm-head", request.placement.head,
+                       {{"stored", HeadForm::stored}, {"int8", HeadForm::int8}, {"int4", HeadForm::int4}},
+                       "stored (default), int8 per row, or int4 in groups of 128");
+  add_choice<EmbeddingPlace>(app, "--embeddings", request.placement.embedding,
+                             {{"host", EmbeddingPlace::host}, {"gpu", EmbeddingPlace::gpu}}, "host (default) or gpu");
   app.add_option("--prefill-chunk", request.prefill_chunk, "prompt tokens in one step (default 256)")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U));
   app.add_option("--new-tokens", flags.new_tokens, "of an answer, for the P99 (default 128)")

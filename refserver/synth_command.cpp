@@ -5,12 +5,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "refserver/checkpoint/presets.hpp"
 #include "refserver/checkpoint/synth/synth.hpp"
+#include "refserver/choice_flag.hpp"
 
 namespace refserver {
 namespace {
@@ -41,10 +42,9 @@ void add_model_flags(CLI::App& app, SynthFlags& flags) {
       ->type_name("NAME");
   app.add_option("--seed", flags.options.seed, "same seed, same bytes (default 1)");
   app.add_option("--out", flags.out, "folder to create; must not exist or be empty")->required()->type_name("DIR");
-  app.add_option("--dtype", flags.options.dtype, "of what is not quantised: float16 (default), bfloat16, float32")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, Dtype>{{"float16", Dtype::f16}, {"bfloat16", Dtype::bf16}, {"float32", Dtype::f32}}))
-      ->type_name("NAME");
+  add_choice<Dtype>(app, "--dtype", flags.options.dtype,
+                    {{"float16", Dtype::f16}, {"bfloat16", Dtype::bf16}, {"float32", Dtype::f32}},
+                    "of what is not quantised: float16 (default), bfloat16, float32");
   add_switch(app, "--tie-embeddings,!--no-tie-embeddings", flags.options.tie_embeddings,
              "whether the head is the embedding (default: as published)");
   app.add_option("--vocab-size", flags.options.vocab_size,
@@ -56,25 +56,23 @@ void add_model_flags(CLI::App& app, SynthFlags& flags) {
 
 void add_format_flags(CLI::App& app, SynthFlags& flags) {
   SynthOptions& options = flags.options;
-  app.add_option("--quant", options.quant, "gptq-int4 (default; --bits 8 for 8 bits) or none")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, SynthQuant>{{"gptq-int4", SynthQuant::gptq}, {"none", SynthQuant::none}}))
-      ->type_name("NAME");
+  add_choice<SynthQuant>(app, "--quant", options.quant, {{"gptq-int4", SynthQuant::gptq}, {"none", SynthQuant::none}},
+                         "gptq-int4 (default; --bits 8 for 8 bits) or none");
   app.add_option("--bits", options.bits, "of a code: 4 (default) or 8")->check(CLI::IsMember({4, 8}));
   app.add_option("--group-size", flags.group_size, "rows with one scale: 8 to 65536, or -1 for all rows (default 128)")
       ->check(CLI::Range(8, 65536) | CLI::IsMember({-1}));
   add_switch(app, "--desc-act,!--no-desc-act", options.desc_act, "rows in scattered groups (default: as published)");
   app.add_flag("--sym,!--asym", options.sym, "zero points in the middle (default) or fitted");
-  app.add_option("--checkpoint-format", options.version, "how zero points are stored: v1 (default) or v2")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, kernels::GptqVersion>{
-          {"v1", kernels::GptqVersion::v1}, {"v2", kernels::GptqVersion::v2}}));
+  add_choice<kernels::GptqVersion>(app, "--checkpoint-format", options.version,
+                                   {{"v1", kernels::GptqVersion::v1}, {"v2", kernels::GptqVersion::v2}},
+                                   "how zero points are stored: v1 (default) or v2");
   app.add_flag("--quantize-lm-head", options.quantize_lm_head, "the head too");
-  app.add_option("--config-style", options.config_style, "field names of config.json: older (default) or newer")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, ConfigStyle>{{"older", ConfigStyle::older}, {"newer", ConfigStyle::newer}}));
-  app.add_option("--chat-template", options.template_place, "in tokenizer_config.json: field (default), or file")
-      ->transform(CLI::CheckedTransformer(
-          std::map<std::string, TemplatePlace>{{"field", TemplatePlace::field}, {"file", TemplatePlace::file}}));
+  add_choice<ConfigStyle>(app, "--config-style", options.config_style,
+                          {{"older", ConfigStyle::older}, {"newer", ConfigStyle::newer}},
+                          "field names of config.json: older (default) or newer");
+  add_choice<TemplatePlace>(app, "--chat-template", options.template_place,
+                            {{"field", TemplatePlace::field}, {"file", TemplatePlace::file}},
+                            "in tokenizer_config.json: field (default), or file");
   app.add_option("--max-shard-bytes", options.max_shard_bytes, "of one safetensors file (default 5000000000)")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 50U));
 }

@@ -2,6 +2,7 @@
 #include "refserver/plan/memory_plan.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace refserver {
 namespace {

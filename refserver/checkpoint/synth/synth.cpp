@@ -1,11 +1,6 @@
 // One list of parts says what the folder holds; each part knows its tensors and how to fill them.
 #include "refserver/checkpoint/synth/synth.hpp"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-#include <cmath>
-#include <numeric>
 #include <system_error>
 #include <utility>
 

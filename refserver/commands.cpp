@@ -1,0 +1,29 @@
+// One table, used for running and for help.
+#include "refserver/commands.hpp"
+
+#include <array>
+#include <string_view>
+
+#include "refserver/inspect_command.hpp"
+#include "refserver/plan_command.hpp"
+#include "refserver/synth_command.hpp"
+
+namespace refserver {
+
+std::span<const OtherCommand> other_commands() {
+  static constexpr std::array<OtherCommand, 3> commands{
+      {{"synth", "write a model folder with made-up weights", run_synth},
+       {"inspect", "check a model folder and say what is in it", run_inspect},
+       {"plan", "say whether models fit a GPU, and how fast they could be at best", run_plan}}};
+  return commands;
+}
+
+std::optional<ExitCode> run_other_command(int argc, const char* const* argv) {
+  if (argc < 2) return std::nullopt;
+  for (const OtherCommand& command : other_commands()) {
+    if (std::string_view(argv[1]) == command.name) return command.run(argc - 1, argv + 1);
+  }
+  return std::nullopt;
+}
+
+}  // namespace refserver
