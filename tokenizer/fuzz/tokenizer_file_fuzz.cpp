@@ -2,8 +2,7 @@
 // encodes some texts: spans and counts agree with the ids, and decoding in pieces with decoding at once. Not part of
 // the build (g++ has no libFuzzer). With clang, from the project root:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tokenizer/fuzz/tokenizer_file_fuzz.cpp \
-//     tokenizer/*.cpp tokenizer/*/*.cpp -lfmt -o tokenizer_file_fuzz      (leave tokenizer/tests and tokenizer/bench
-//     out)
+//     tokenizer/*.cpp tokenizer/{bpe,file,unicode}/*.cpp -lfmt -o tokenizer_file_fuzz
 //   ./tokenizer_file_fuzz -max_len=65536 -timeout=10 -rss_limit_mb=2048 CORPUS
 #include <cstddef>
 #include <cstdint>
