@@ -193,13 +193,13 @@ Value calculate(Budget& budget, Operator op, const Value& a, const Value& b) {
   }
   require_defined(a);
   if (op == Operator::add) return add(budget, a, b);
+  if (op == Operator::modulo && a.is(Kind::text)) fail("formatting text with % is not supported");
   require_defined(b);
   if (op == Operator::multiply && is_repeatable(a) && is_integral(b)) return repeat(budget, a, b.integer());
   if (op == Operator::multiply && is_repeatable(b) && is_integral(a)) return repeat(budget, b, a.integer());
   if (op == Operator::multiply && (is_repeatable(a) || is_repeatable(b))) {
     fail(fmt::format("can't multiply sequence by non-int of type '{}'", type_name(is_repeatable(a) ? b : a)));
   }
-  if (op == Operator::modulo && a.is(Kind::text)) fail("formatting text with % is not supported");
   fail_types(op, a, b);
 }
 

@@ -12,10 +12,10 @@ struct Limits {
   int max_names = 2000;                             ///< different names in one scope
   int max_depth = 600;                              ///< of the walk over the tree: macros that call themselves end here
   int max_value_depth = 200;                        ///< of lists in lists
-  std::uint64_t max_steps = 20'000'000;             ///< tree nodes, items and 64-byte pieces of text handled: about 1 s
+  std::uint64_t max_steps = 10'000'000;             ///< tree nodes, items and 64-byte pieces of text handled: under 1 s
   std::uint64_t max_output_bytes = 32U << 20U;      ///< the prompt
   std::uint64_t max_value_bytes = 32U << 20U;       ///< one text or list
-  std::uint64_t max_allocated_bytes = 512U << 20U;  ///< all texts and lists made while rendering, kept or not
+  std::uint64_t max_allocated_bytes = 256U << 20U;  ///< all texts and lists made while rendering, kept or not
 };
 
 /// Counts against the limits and throws Failure past one of them. One per rendering.

@@ -109,7 +109,7 @@ Interpreter::Flow Interpreter::execute_branch(const Statement& statement, Frame&
 
 Interpreter::Flow Interpreter::execute_loop(const Statement& statement, Frame& frame) {
   const Budget::Level level(budget_);
-  bool has_run = false;
+  bool has_run = false;  // to its end: a loop that only ever went to `continue` or `break` takes its else, as in Jinja
   execute_rounds(statement, frame, has_run);
   if (has_run || statement.otherwise.empty()) return Flow::onward;
   std::optional<Frame> local;
@@ -138,8 +138,9 @@ Interpreter::Flow Interpreter::execute_rounds(const Statement& statement, Frame&
     if (statement.loop_slot >= 0)
       inner.slots[static_cast<std::size_t>(statement.loop_slot)] = Value(std::shared_ptr<Object>(loop));
     assign(*statement.target, inner, std::move(item));
-    has_run = true;
-    if (execute(statement.body, inner) == Flow::leave_loop) break;
+    const Flow flow = execute(statement.body, inner);
+    if (flow == Flow::leave_loop) break;
+    if (flow == Flow::onward) has_run = true;
     line_ = statement.line;
   }
   inner.slots.assign(inner.slots.size(), Value());  // a macro made in the loop sees nothing of it afterwards

@@ -1,6 +1,8 @@
 // Looking ahead only when asked to: the items of a filtered loop are tested as they come.
 #include "refserver/chat/jinja/loop.hpp"
 
+#include <fmt/format.h>
+
 #include "refserver/chat/jinja/failure.hpp"
 #include "refserver/chat/jinja/operators.hpp"
 
@@ -53,6 +55,10 @@ std::int64_t Loop::length() {
     iterator_ = std::make_shared<RestIterator>(std::move(rest));
   }
   return *length_;
+}
+
+std::string Loop::show() {
+  return fmt::format("<LoopContext {}/{}>", index0_ + 1, length());
 }
 
 Value Loop::attribute(std::string_view name) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "refserver/chat/jinja/objects.hpp"
@@ -15,6 +16,8 @@ class Loop : public Object {
   Loop(Budget& budget, Value iterable);
   ObjectKind object_kind() const override { return ObjectKind::loop; }
   std::string_view type_name() const override { return "LoopContext"; }
+  /// As printed: "<LoopContext 1/3>".
+  std::string show();
 
   /// The next item, or a missing value at the end.
   Value next();

@@ -22,7 +22,7 @@ class TextIterator : public Iterator {
     if (at_ >= bytes.size()) return {};
     const std::size_t start = at_;
     next_code_point(bytes, at_);
-    return make_text(budget_, bytes.substr(start, at_ - start), text_.text().is_markup ? Markup::yes : Markup::no);
+    return make_text(budget_, bytes.substr(start, at_ - start));
   }
 
  private:
@@ -118,6 +118,7 @@ std::shared_ptr<Iterator> iterate(Budget& budget, const Value& value) {
 
 std::shared_ptr<Iterator> iterate_reversed(Budget& budget, const Value& value) {
   if (has_positions(value)) return std::make_shared<IndexIterator>(budget, value, true);
+  if (value.is(Kind::undefined)) return std::make_shared<EmptyIterator>();
   return nullptr;
 }
 

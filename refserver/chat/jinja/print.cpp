@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "refserver/chat/jinja/loop.hpp"
 #include "refserver/chat/jinja/objects.hpp"
 #include "refserver/chat/jinja/text.hpp"
 
@@ -87,6 +88,9 @@ void append_object(Budget& budget, std::string& out, const Value& value) {
       return;
     case ObjectKind::function:
       out += value.as<Function>().show();
+      return;
+    case ObjectKind::loop:
+      out += value.as<Loop>().show();
       return;
     case ObjectKind::range: {
       const Range& range = value.as<Range>();

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Chat templates against transformers (PyPI): the committed goldens are what it renders, and so are templates made at random.
+
+usage: chat_template_test.py VENV_DIR [SEED [COUNT]]
+"""
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import harness
+
+CHAT_TESTS = harness.SOURCE / "refserver" / "chat" / "tests"
+
+# Runs inside the virtual environment: renders random templates, one case a line. A template whose text tells where a Python
+# object lies in memory, or that formats with %, which is not supported, is passed over.
+RENDER = r"""
+import json, sys
+sys.path[:0] = sys.argv[1:3]
+import make_goldens, template_generator
+seed, count = sys.argv[3], int(sys.argv[4])
+context = json.loads(open(sys.argv[1] + "/small_templates.jsonl", encoding="utf-8").readline())
+print(json.dumps(context))
+made = number = 0
+while made < count:
+    template = template_generator.Generator(f"{seed}-{number}").template()
+    number += 1
+    outcome = make_goldens.render(template, context["special_tokens"], context["messages"], None, False, context["variables"])
+    shown = outcome.get("prompt", outcome.get("error"))
+    if " at 0x" in shown or " % " in template:
+        continue
+    made += 1
+    print(json.dumps({"template": template, **outcome}))
+"""
+
+
+def venv_python(folder):
+    """Python of a virtual environment with what requirements.txt asks for; skips where PyPI cannot be reached."""
+    python, stamp = pathlib.Path(folder) / "bin" / "python", pathlib.Path(folder) / "installed"
+    wanted = (CHAT_TESTS / "requirements.txt").read_text()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return python
+    made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
+    if made.returncode != 0:
+        harness.skip(f"no virtual environment (Debian package python3-venv): {made.stderr.strip()[-200:]}")
+    got = subprocess.run([python, "-m", "pip", "install", "--quiet", "-r", CHAT_TESTS / "requirements.txt"], capture_output=True, text=True)
+    if got.returncode != 0:
+        harness.skip(f"PyPI's transformers could not be installed: {got.stderr.strip()[-200:]}")
+    stamp.write_text(wanted)
+    return python
+
+
+def run(*command, **more):
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=200, **more)
+    assert done.returncode == 0, f"{command[0]} failed:\n{done.stdout[-6000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+class Goldens(harness.Test):
+    def test_they_are_what_transformers_renders(self):
+        print(run(PYTHON, CHAT_TESTS / "make_goldens.py", "--check"))
+
+
+class RandomTemplates(harness.Test):
+    def test_both_render_the_same_or_both_fail(self):
+        cases = run(PYTHON, "-c", RENDER, CHAT_TESTS, harness.SOURCE / "tests", SEED, COUNT)
+        prompts = cases.count('"prompt": ')
+        self.assertGreater(prompts, COUNT // 4, "too few templates that render")
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.write(cases)
+            file.flush()
+            told = run(harness.BIN / "refserver_tests", "--gtest_filter=ChatGolden.MoreCases",
+                       env={**os.environ, "PLUMBLINE_TEMPLATE_CASES": file.name})
+        self.assertIn(f"{COUNT} cases", told)
+        print(f"{COUNT} templates of seed {SEED}: {prompts} rendered alike, {COUNT - prompts} failed on both sides")
+
+
+if __name__ == "__main__":
+    if not (harness.BIN / "refserver_tests").exists():
+        harness.skip("refserver_tests is not built")
+    PYTHON = venv_python(sys.argv[1])
+    SEED = sys.argv[2] if len(sys.argv) > 2 else "1"
+    COUNT = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
+    del sys.argv[1:]
+    harness.main()
