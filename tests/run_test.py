@@ -72,6 +72,20 @@ class ClosedLoop(harness.Test):
             self.assertEqual(r["output_tokens"], 20)
             self.assertEqual(len(truth["due_ns"]), 20)
 
+    def test_receive_stamps_are_the_kernels_and_the_delay_of_reads_is_told(self):
+        generator = self.summary["generator"]
+        self.assertGreater(generator["kernel_stamped_share"], 0.99)
+        self.assertGreaterEqual(generator["reads"], 20 * self.summary["counts"]["ok"] * 0.9)
+        self.assertEqual(generator["recv_delay"]["count"], round(generator["reads"] * generator["kernel_stamped_share"]))
+        self.assertLess(generator["clock_error_ns"], 100_000)
+        self.assertEqual(self.summary["counts"]["index_breaks"], 0)
+        answered = [r for r in self.requests if r["outcome"] == "ok"]
+        stamped = [r for r in answered if r["stamp_source"] == "kernel"]
+        self.assertGreater(len(stamped), 0.9 * len(answered))
+        for r in stamped:
+            self.assertLessEqual(r["recv_delay_first_ms"], r["recv_delay_max_ms"])
+            self.assertGreaterEqual(r["recv_delay_max_ms"], 0)
+
     def test_rates_follow_from_the_request_lines(self):
         s = self.summary
         self.assertAlmostEqual(s["rates"]["error_rate"], 0)
