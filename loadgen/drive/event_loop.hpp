@@ -1,13 +1,15 @@
-// The event loop of one I/O thread: one level-triggered epoll set, timers to the nanosecond, functions posted by other
-// threads, and what can wait until there is nothing else to do. One system call per wake-up; knows nothing of HTTP.
+// The event loop of one I/O thread: an Asio io_context that waits for one level-triggered epoll set of all request
+// sockets and for functions posted by other threads; timers to the nanosecond, and what can wait until there is nothing
+// else to do. Knows nothing of HTTP.
 #pragma once
 
 #include <sys/epoll.h>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
 #include "loadgen/drive/clock.hpp"
@@ -75,19 +77,13 @@ class EventLoop {
     }
   };
 
-  std::size_t wait();
-  int wait_until(std::int64_t due_ns, epoll_event* events) noexcept;
+  void wait();
+  void await_set();
+  void handle_ready();
+  void arm_alarm(std::int64_t due_ns) noexcept;
   void gather() noexcept;
   void run_due_timers();
-  void run_posted();
-  void run_idle();
   std::int64_t next_due() const noexcept { return timers_.empty() ? INT64_MAX : timers_.front().due_ns; }
-
-  struct PostBell final : Watcher {
-    void on_ready(std::uint32_t events) override;
-    int fd = -1;
-    bool rung = false;
-  };
 
   struct Alarm final : Watcher {
     void on_ready(std::uint32_t) override { armed_ns = 0; }
@@ -96,14 +92,13 @@ class EventLoop {
 
   static constexpr int batch_limit = 64;
 
-  FileDescriptor epoll_;
-  FileDescriptor bell_fd_;
+  boost::asio::io_context io_{1};
+  boost::asio::posix::stream_descriptor set_;  ///< the epoll set
   FileDescriptor alarm_fd_;
-  PostBell bell_;
   Alarm alarm_;
   bool stopped_ = false;
   bool idle_wanted_ = false;
-  bool had_events_ = false;  ///< in the last turn
+  std::size_t ready_ = 0;  ///< how many descriptors were in the last turn
   std::int64_t gather_ns_ = 0;
   std::int64_t woke_ns_ = 0;  ///< when the last turn began
   std::int64_t now_ns_ = 0;
@@ -111,8 +106,6 @@ class EventLoop {
   std::vector<Timer> timers_;  ///< a heap, the next one in front
   std::function<bool()> idle_;
   std::vector<std::unique_ptr<Watcher>> retired_;
-  std::mutex posted_mutex_;
-  std::vector<Task> posted_;
 };
 
 }  // namespace loadgen
