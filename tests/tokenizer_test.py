@@ -131,6 +131,12 @@ class TokenizerTest(harness.Test):
                 compared += len(texts)
         print(f"{CONFIGURATIONS} random tokenizers: {compared} strings as theirs")
 
+    def test_small_checkpoints_carry_the_servers_templates(self):
+        from make_tokenizers import CHAT_TEMPLATE, TEMPLATES
+        for family, name in CHAT_TEMPLATE.items():
+            config = json.loads((DATA / family / "tokenizer_config.json").read_text())
+            self.assertEqual(config["chat_template"], (TEMPLATES / f"{name}.jinja").read_text(), f"run make_tokenizers.py {family}")
+
     def test_published_ids(self):
         if not REAL:
             self.skipTest("PLUMBLINE_REAL_TOKENIZERS is not set: the real vocabularies are not shipped")
