@@ -18,7 +18,6 @@ namespace {
 Value filter_length(Interpreter& interpreter, const Value& subject, Arguments& arguments) {
   bind_none("len", arguments);
   if (subject.is(Kind::text)) interpreter.budget().scan(subject.bytes().size());
-  if (subject.is_object(ObjectKind::loop)) return interpreter.get_attribute(subject, "length");
   return Value(static_cast<std::int64_t>(length_of(subject)));
 }
 

@@ -19,6 +19,8 @@ class Loop : public Object {
   /// As printed: "<LoopContext 1/3>".
   std::string show();
 
+  /// Of the iterable; goes through what is left of one that does not know.
+  std::int64_t length();
   /// The next item, or a missing value at the end.
   Value next();
   /// loop.index and so on; a missing value for a name there is none of.
@@ -29,7 +31,6 @@ class Loop : public Object {
   Value changed(Arguments arguments);
 
  private:
-  std::int64_t length();
   const Value& peek();
 
   Budget& budget_;

@@ -63,6 +63,14 @@ Value Interpreter::find_loop_attribute(const Value& loop, std::string_view name)
 
 namespace {
 
+/// Methods that do the same to text marked as safe as to other text.
+bool keeps_markup(std::string_view name) {
+  constexpr std::string_view kNames[] = {"strip", "lstrip", "rstrip", "upper", "lower", "title", "capitalize"};
+  const auto searches = text_search_methods();
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames) ||
+         std::any_of(searches.begin(), searches.end(), [&](const BuiltinRow& row) { return row.name == name; });
+}
+
 /// An attribute proper, or a missing value.
 Value find_attribute(Budget& budget, const Value& owner, std::string_view name) {
   if (is_internal(name)) return unsafe_attribute(owner, name);
@@ -81,7 +89,9 @@ Value find_attribute(Budget& budget, const Value& owner, std::string_view name) 
     case MethodState::found:
       break;
   }
-  if (owner.is(Kind::text) && owner.text().is_markup) fail("methods of text marked as safe are not supported");
+  if (owner.is(Kind::text) && owner.text().is_markup && !keeps_markup(name)) {
+    fail(fmt::format("'Markup.{}' is not supported", name));
+  }
   return Value(std::shared_ptr<Object>(std::make_shared<BoundMethod>(budget, method.call, std::string(name), owner)));
 }
 

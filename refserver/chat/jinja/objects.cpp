@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "refserver/chat/jinja/failure.hpp"
+#include "refserver/chat/jinja/loop.hpp"
 #include "refserver/chat/jinja/operators.hpp"
 #include "refserver/chat/jinja/text.hpp"
 
@@ -60,6 +61,20 @@ class IndexIterator : public Iterator {
   std::size_t done_ = 0;
 };
 
+/// Going over `loop` itself: its rounds are used up, each as the item and the loop.
+class LoopIterator : public Iterator {
+ public:
+  LoopIterator(Budget& budget, Value loop) : budget_(budget), loop_(std::move(loop)) {}
+  Value next() override {
+    Value item = loop_.as<Loop>().next();
+    return item.is(Kind::missing) ? item : make_tuple(budget_, {std::move(item), loop_});
+  }
+
+ private:
+  Budget& budget_;
+  Value loop_;
+};
+
 class EmptyIterator : public Iterator {
  public:
   Value next() override { return {}; }
@@ -112,6 +127,7 @@ std::shared_ptr<Iterator> iterate(Budget& budget, const Value& value) {
     // Python makes the error of an unsafe attribute only when it is used, and so do we: iterating is no use of it.
     return std::make_shared<EmptyIterator>();
   }
+  if (value.is_object(ObjectKind::loop)) return std::make_shared<LoopIterator>(budget, value);
   if (value.is_object(ObjectKind::iterator)) return std::static_pointer_cast<Iterator>(value.shared_object());
   fail(fmt::format("'{}' object is not iterable", type_name(value)));
 }

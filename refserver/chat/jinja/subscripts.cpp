@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "refserver/chat/jinja/failure.hpp"
+#include "refserver/chat/jinja/loop.hpp"
 #include "refserver/chat/jinja/objects.hpp"
 #include "refserver/chat/jinja/operators.hpp"
 #include "refserver/chat/jinja/text.hpp"
@@ -126,6 +127,7 @@ std::size_t length_of(const Value& value) {
     case Kind::object:
       if (value.is_object(ObjectKind::range)) return value.as<Range>().size();
       if (value.is_object(ObjectKind::view)) return value.as<View>().dict->entries.size();
+      if (value.is_object(ObjectKind::loop)) return static_cast<std::size_t>(value.as<Loop>().length());
       break;
     default:
       break;
@@ -145,8 +147,7 @@ std::optional<std::size_t> normal_index(std::int64_t index, std::size_t length) 
 std::optional<Value> find_item(Budget& budget, const Value& container, const Value& index) {
   require_defined(container);
   if (container.is(Kind::dict)) {
-    if (index.is(Kind::sequence) && !index.sequence().is_tuple) return std::nullopt;  // not hashable
-    if (index.is(Kind::dict)) return std::nullopt;
+    if (!is_hashable(budget, index)) return std::nullopt;
     const auto at = container.dict().find(budget, index);
     return at ? std::optional<Value>(container.dict().entries[*at].second) : std::nullopt;
   }

@@ -15,14 +15,18 @@ void refuse_keywords(std::string_view method, const Arguments& arguments) {
   if (!arguments.keywords.empty()) fail(fmt::format("str.{}() takes no keyword arguments", method));
 }
 
+Markup markup_of(const Value& text) {
+  return text.text().is_markup ? Markup::yes : Markup::no;
+}
+
 Value strip_sides(Interpreter& interpreter, const Value& subject, Arguments& arguments, Sides sides) {
   refuse_keywords("strip", arguments);
   const auto given = bind("strip", arguments, {"chars"});
   const std::string& text = subject.bytes();
-  if (!is_given(given[0])) return make_text(interpreter.budget(), std::string(strip(text, sides)));
+  if (!is_given(given[0])) return make_text(interpreter.budget(), std::string(strip(text, sides)), markup_of(subject));
   const std::string& characters = as_text(given[0], "strip arg");
   interpreter.budget().grow(characters.size() + 1, text.size());
-  return make_text(interpreter.budget(), std::string(strip(text, sides, characters)));
+  return make_text(interpreter.budget(), std::string(strip(text, sides, characters)), markup_of(subject));
 }
 
 Value method_strip(Interpreter& i, const Value& subject, Arguments& a) {
@@ -40,7 +44,7 @@ template <std::string (*change)(std::string_view)>
 Value method_change(Interpreter& interpreter, const Value& subject, Arguments& arguments) {
   bind_none("str method", arguments);
   interpreter.budget().grow(subject.bytes().size() * 3);
-  return make_text(interpreter.budget(), change(subject.bytes()));
+  return make_text(interpreter.budget(), change(subject.bytes()), markup_of(subject));
 }
 
 Value make_texts(Interpreter& interpreter, const std::vector<std::string_view>& parts) {

@@ -197,6 +197,14 @@ int depth_around(Budget& budget, int deepest) {
   return deepest + 1;
 }
 
+bool is_hashable(Budget& budget, const Value& value) {
+  budget.step();
+  if (!value.is(Kind::sequence)) return !value.is(Kind::dict);
+  const auto& items = value.sequence().items;
+  return value.sequence().is_tuple &&
+         std::all_of(items.begin(), items.end(), [&](const Value& item) { return is_hashable(budget, item); });
+}
+
 std::uint64_t hash_of(Budget& budget, const Value& value) {
   budget.step();
   switch (value.kind()) {

@@ -141,6 +141,8 @@ int depth_of(const Value& value);
 int depth_around(Budget& budget, const Value& value);
 /// The same around the deepest of several.
 int depth_around(Budget& budget, int deepest);
+/// Whether hash_of would succeed.
+bool is_hashable(Budget& budget, const Value& value);
 /// Equal values have equal hashes. Fails with Python's words on a list or dict.
 std::uint64_t hash_of(Budget& budget, const Value& value);
 
