@@ -33,8 +33,7 @@ struct ServerConfig {
   std::vector<std::string> folders;  ///< one per model: its checkpoint; empty: none
   std::vector<SimTiming> timings;    ///< one per model
   std::optional<SimStall> stall;
-  std::string truth_log;  ///< path; empty: none
-  bool has_json_logs = false;
+  std::string truth_log;           ///< path; empty: none
   std::vector<std::string> notes;  ///< to be said at start: flags and variables that were accepted and have no effect
 };
 

@@ -210,8 +210,8 @@ std::vector<Field> engine_fields() {
        kOurs, kValue, [](Draft& d, const std::string& v) { d.config.stall = parse_stall(v); }},
       {"truth_log", "FILE", "write what was really sent when, one JSON line per generation", kOurs, kValue,
        [](Draft& d, const std::string& v) { d.config.truth_log = v; }},
-      {"json_output", "", "one JSON line per request on stderr", kTgi, kToggle,
-       [](Draft& d, const std::string& v) { d.config.has_json_logs = parse_bool(v); }},
+      {"json_output", "", "one JSON line per generation on stderr", kTgi, kToggle,
+       [](Draft& d, const std::string& v) { d.config.http.has_json_logs = parse_bool(v); }},
   };
 }
 

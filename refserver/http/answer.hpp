@@ -84,6 +84,7 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void finish_whole();
   void count_tokens(const Generation& sequence, std::size_t stamps);
   void finish();
+  void log_end(const Generation& sequence) const;
   void record_success(const Generation& sequence);
 
   Service& service_;

@@ -2,10 +2,12 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstdio>
 #include <ctime>
 #include <utility>
 
 #include "refserver/http/answer.hpp"
+#include "refserver/http/request_log.hpp"
 
 namespace refserver {
 namespace {
@@ -113,11 +115,28 @@ void Answer::finish() {
     service_.receivers.erase(sequence.truth.id);
     if (sequence.outcome == "ok" && (!is_best_of() || i == winner_)) record_success(sequence);
     sequence.truth.outcome = sequence.outcome;
+    if (service_.options.has_json_logs) log_end(sequence);
     if (service_.truth_log != nullptr) service_.truth_log->write(std::move(sequence.truth));
     // While the pool still works for this answer, its permits stand for that work.
     if (validating_ == 0) sequence.permit.reset();
   }
   on_done_();
+}
+
+void Answer::log_end(const Generation& sequence) const {
+  const TruthRecord& truth = sequence.truth;
+  const TimePoint end = sequence.ended == TimePoint{} ? Clock::now() : sequence.ended;
+  const LogFacts facts{truth.id,
+                       truth.client_id,
+                       truth.model,
+                       label(truth.route),
+                       sequence.outcome,
+                       sequence.prompt_tokens,
+                       truth.due.size(),
+                       milliseconds_between(truth.received, end),
+                       std::chrono::system_clock::now()};
+  std::string line = make_log_line(facts);
+  std::fwrite(line.data(), 1, line.size(), stderr);
 }
 
 void Answer::record_success(const Generation& sequence) {

@@ -23,6 +23,8 @@ struct HttpOptions {
   std::string api_key;                            ///< empty: everyone may ask
   std::vector<std::string> cors_allowed_origins;  ///< empty: any
 
+  bool has_json_logs = false;  ///< a line on stderr for every generation that ended
+
   std::uint32_t validation_workers = 2;             ///< threads that tokenise long prompts
   std::size_t inline_validation_bytes = 16 * 1024;  ///< prompts up to this are tokenised on the I/O thread
 

@@ -215,7 +215,7 @@ TEST(Launcher, TgisLimitsAndSchedulerFlagsAct) {
   EXPECT_EQ(config->http.body_limit_bytes, 1000U);
   EXPECT_EQ(config->http.host, "0.0.0.0");
   EXPECT_EQ(config->http.graceful_termination_timeout, 7s);
-  EXPECT_TRUE(config->has_json_logs);
+  EXPECT_TRUE(config->http.has_json_logs);
   EXPECT_TRUE(config->notes.empty());
 }
 

@@ -6,6 +6,7 @@
 
 #include <regex>
 
+#include "refserver/http/request_log.hpp"
 #include "refserver/http/tests/loopback.hpp"
 
 namespace refserver {
@@ -339,6 +340,29 @@ TEST(Health, AStepLongerThanItsLimitIsUnhealthy) {
   EXPECT_THAT(TestClient(server.port()).get("/debug/state").body, HasSubstr(R"("engine_step_running_for_ms":)"));
   server.stop();
   thread.join();
+}
+
+TEST(RequestLog, OneLineIsExact) {
+  LogFacts facts;
+  facts.id = 7;
+  facts.client_id = "a\"b";
+  facts.model = "qwen2";
+  facts.route = "/generate";
+  facts.outcome = "ok";
+  facts.prompt_tokens = 3;
+  facts.generated_tokens = 5;
+  facts.total_ms = 12;
+  facts.time = std::chrono::system_clock::time_point(std::chrono::microseconds(1'735'689'600'000'042));
+  EXPECT_EQ(
+      make_log_line(facts),
+      R"({"timestamp":"2025-01-01T00:00:00.000042Z","level":"INFO","message":"Success","target":"refserver","id":7,)"
+      R"("request_id":"a\"b","route":"/generate","model":"qwen2","prompt_tokens":3,"generated_tokens":5,)"
+      R"("total_time_ms":12})"
+      "\n");
+  facts.outcome = "overloaded";
+  facts.client_id.reset();
+  EXPECT_THAT(make_log_line(facts), HasSubstr(R"("level":"ERROR","message":"overloaded")"));
+  EXPECT_THAT(make_log_line(facts), HasSubstr(R"("request_id":null)"));
 }
 
 TEST(RequestIds, AreEchoedOutsideOfTheStrictDialect) {
