@@ -132,7 +132,7 @@ RC_GTEST_PROP(Invariants, Invariant27_backlogged_models_stay_within_one_longest_
   // Longest steps: the first ones, with all prompts.
   const auto longest_s = [](int cost_us) { return (cost_us + 8 * 7 * 100) * 1e-6; };
   const double bound = std::max(longest_s(costs.first) / weights.first, longest_s(costs.second) / weights.second);
-  two.run(TimePoint(std::chrono::seconds(2)), [bound](TwoModels& t) {
+  two.run(TimePoint(std::chrono::milliseconds(400)), [bound](TwoModels& t) {
     if (t.schedulers[0]->in_flight() == 0 || t.schedulers[1]->in_flight() == 0) return;  // one of them is done
     RC_ASSERT(std::abs(t.device->virtual_time(0) - t.device->virtual_time(1)) <= bound * (1 + 1e-9));
   });
