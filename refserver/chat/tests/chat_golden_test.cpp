@@ -64,7 +64,7 @@ void check_file(const std::string& path) {
     for (const auto& [name, value] : shared.items()) {
       if (!test.contains(name)) test[name] = value;
     }
-    SCOPED_TRACE(test.contains("template") ? test["template"].dump() : test["name"].get<std::string>());
+    SCOPED_TRACE(test.contains("name") ? test["name"].get<std::string>() : test["template"].dump());
     check_case(test);
     ++cases;
   }

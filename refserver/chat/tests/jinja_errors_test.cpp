@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <nlohmann/json.hpp>
 #include <string>
 
@@ -102,13 +102,13 @@ std::string repeat(const std::string& text, int times) {
   return out;
 }
 
-/// The template fails with these words, and soon.
+/// The template fails with these words, and soon: in seconds of this process, however busy the machine is.
 void expect_limit(const std::string& text, const std::string& words) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   const std::string got = outcome(text);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
   EXPECT_THAT(got.substr(0, 200), HasSubstr(words)) << text.substr(0, 100);
-  EXPECT_LT(took.count(), 30) << text.substr(0, 100);
+  EXPECT_LT(seconds, 20) << text.substr(0, 100);
 }
 
 TEST(JinjaLimits, NestingAndLengthOfATemplate) {
