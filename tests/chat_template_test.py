@@ -7,12 +7,14 @@ usage: chat_template_test.py VENV_DIR [SEED [COUNT]]
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 
 import harness
 
+MODELS = harness.SOURCE / "tokenizer" / "tests" / "data"
 CHAT_TESTS = harness.SOURCE / "refserver" / "chat" / "tests"
 
 # Runs inside the virtual environment: renders random templates, one case a line. A template whose text tells where a Python
@@ -95,6 +97,28 @@ class Goldens(harness.Test):
         print(run(PYTHON, CHAT_TESTS / "make_goldens.py", "--check"))
 
 
+class Program(harness.Test):
+    """`tokenize --chat` prints the goldens' prompts, with a built-in template and with that of a checkpoint's folder."""
+
+    def check(self, family, *flags):
+        lines = (CHAT_TESTS / "golden" / f"{family}.jsonl").read_text(encoding="utf-8").splitlines()
+        cases = [case for case in map(json.loads, lines) if "prompt" in case]
+        asked = [{k: case[k] for k in ("messages", "tools", "add_generation_prompt")} | case["variables"] for case in cases]
+        told = run(harness.BIN / "tokenize", "--chat", *flags, input="".join(json.dumps(a) + "\n" for a in asked))
+        self.assertEqual([json.loads(line) for line in told.split("\n") if line], [case["prompt"] for case in cases])
+
+    def test_built_in_templates(self):
+        for family in ("qwen2", "qwen2.5", "llama3"):
+            self.check(family, "--tokenizer", MODELS / family, "--template", family)
+
+    def test_a_checkpoint_folder(self):
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(MODELS / "llama3" / "tokenizer.json", folder)
+            shutil.copy(CHAT_TESTS.parent / "templates" / "llama3.1.jinja", pathlib.Path(folder) / "chat_template.jinja")
+            (pathlib.Path(folder) / "tokenizer_config.json").write_text('{"bos_token": {"content": "<|begin_of_text|>"}}')
+            self.check("llama3", "--tokenizer", folder)
+
+
 class RandomTemplates(harness.Test):
     def test_both_render_the_same_or_both_fail(self):
         cases = run(PYTHON, "-c", RENDER, CHAT_TESTS, harness.SOURCE / "tests", SEED, COUNT)
@@ -117,8 +141,9 @@ class PublishedTemplates(harness.Test):
 
 
 if __name__ == "__main__":
-    if not (harness.BIN / "refserver_tests").exists():
-        harness.skip("refserver_tests is not built")
+    for program in ("refserver_tests", "tokenize"):
+        if not (harness.BIN / program).exists():
+            harness.skip(f"{program} is not built")
     PYTHON = venv_python(sys.argv[1])
     SEED = sys.argv[2] if len(sys.argv) > 2 else "1"
     COUNT = int(sys.argv[3]) if len(sys.argv) > 3 else 1000

@@ -23,9 +23,14 @@ std::partial_ordering order_mixed(std::int64_t a, double b) {
   return b > whole ? std::partial_ordering::less : std::partial_ordering::equivalent;
 }
 
+std::partial_ordering reversed(std::partial_ordering order) {
+  if (std::is_lt(order)) return std::partial_ordering::greater;
+  return std::is_gt(order) ? std::partial_ordering::less : order;
+}
+
 std::partial_ordering order_numbers(const Value& a, const Value& b) {
   if (a.is(Kind::real) && b.is(Kind::real)) return a.real() <=> b.real();
-  if (a.is(Kind::real)) return 0 <=> order_mixed(b.integer(), a.real());
+  if (a.is(Kind::real)) return reversed(order_mixed(b.integer(), a.real()));
   if (b.is(Kind::real)) return order_mixed(a.integer(), b.real());
   return a.integer() <=> b.integer();
 }
@@ -33,13 +38,13 @@ std::partial_ordering order_numbers(const Value& a, const Value& b) {
 bool holds(Operator op, std::partial_ordering order) {
   switch (op) {
     case Operator::less:
-      return order < 0;
+      return std::is_lt(order);
     case Operator::less_equal:
-      return order <= 0;
+      return std::is_lteq(order);
     case Operator::greater:
-      return order > 0;
+      return std::is_gt(order);
     default:
-      return order >= 0;
+      return std::is_gteq(order);
   }
 }
 
@@ -149,7 +154,7 @@ bool is_true(const Value& value) {
 
 bool is_equal(Budget& budget, const Value& a, const Value& b) {
   budget.step();
-  if (a.is_number() && b.is_number()) return order_numbers(a, b) == 0;
+  if (a.is_number() && b.is_number()) return std::is_eq(order_numbers(a, b));
   if (a.kind() != b.kind()) return false;
   switch (a.kind()) {
     case Kind::text:

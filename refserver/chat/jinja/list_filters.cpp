@@ -101,6 +101,7 @@ void sort_by_key(Budget& budget, std::vector<Keyed>& items, bool is_reversed) {
 
 Value take_items(Budget& budget, std::vector<Keyed> keyed) {
   std::vector<Value> items;
+  items.reserve(keyed.size());
   for (Keyed& entry : keyed) items.push_back(std::move(entry.item));
   return make_list(budget, std::move(items));
 }
@@ -117,6 +118,7 @@ Value filter_sort(Interpreter& interpreter, const Value& subject, Arguments& arg
   std::vector<Keyed> keyed;
   for (Value& item : collect(budget, subject)) {
     std::vector<Value> keys;
+    keys.reserve(paths.size());
     for (const AttributePath& path : paths) {
       keys.push_back(sort_key(budget, path.follow(interpreter, item), as_bool_or(given[1], false)));
     }
