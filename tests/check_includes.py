@@ -16,7 +16,7 @@ STAGES = {
     "loadgen": ("plan", "schedule", "drive", "record", "summarize", "export"),
 }
 ONLY = {("refserver", "http"): {"api", "queue"}}  # The I/O side meets the engine side at two queues.
-BASE = {"result", "error", "exit_code"}  # Files beside main.cpp that every stage may include.
+BASE = {"result", "error", "exit_code", "duration"}  # Files beside main.cpp that every stage may include.
 FREE_FOLDERS = {"tests", "bench", "fuzz"}  # A test may set up the stages around its own.
 FOLDERS = LEAVES + tuple(STAGES)
 SOURCES = {".cpp", ".hpp", ".cu", ".cuh", ".h"}

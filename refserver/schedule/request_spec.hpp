@@ -26,6 +26,7 @@ struct RequestSpec {
   std::string tenant;         ///< whose share the work counts towards
   std::string cache_salt;     ///< computed prefixes are shared only among equal salts
   bool reads_prefix_cache = true;
+  std::string draw_key;                 ///< what simulated engines key random draws by; empty: the id
   std::optional<TimePoint> not_before;  ///< the first token is not due earlier; known to scripted engines only
   std::optional<TimePoint> deadline;    ///< dropped if not finished by then
 };
