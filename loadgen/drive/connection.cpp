@@ -2,7 +2,14 @@
 
 #include <utility>
 
+#include "loadgen/drive/exchange.hpp"
+
 namespace loadgen {
+
+void Connection::get_near() const noexcept {
+  __builtin_prefetch(transport_.get());
+  if (exchange != nullptr) exchange->get_near();
+}
 
 int Connection::update_interest(EventLoop& loop) noexcept {
   std::uint32_t wanted = EPOLLIN | transport_->wants();

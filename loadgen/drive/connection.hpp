@@ -35,6 +35,8 @@ class Connection final : public Watcher {
     if (state_ != State::closed) owner_.on_ready(*this, events);
   }
 
+  void get_near() const noexcept override;
+
   Exchange* exchange = nullptr;  ///< whose request it carries; null while idle
   std::size_t position = 0;      ///< in the list that owns it
   std::int64_t idle_since_ns = 0;

@@ -174,8 +174,9 @@ void Courier::on_readable(Connection& connection) {
     exchange.on_closed(read.error, now);
   }
   if (exchange.is_over()) return finish(exchange);
+  if (!exchange.has_just_begun()) return;
   active_[exchange.position].deadline_ns = exchange.deadline_ns();
-  if (exchange.has_just_begun()) acknowledge_lazily(connection.transport().descriptor());
+  acknowledge_lazily(connection.transport().descriptor());
 }
 
 /// An idle connection has nothing to say: end of file, an error or stray bytes all make it useless.

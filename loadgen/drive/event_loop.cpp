@@ -11,6 +11,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <memory>
+#include <span>
 #include <system_error>
 
 namespace loadgen {
@@ -71,12 +72,14 @@ void EventLoop::handle_ready() {
   std::array<epoll_event, batch_limit> events;
   const int n = ::epoll_wait(set_.native_handle(), events.data(), batch_limit, 0);
   now_ns_ = woke_ns_ = monotonic_ns();
-  for (int i = 0; i < n; ++i) {
-    const epoll_event& event = events[static_cast<std::size_t>(i)];
-    static_cast<Watcher*>(event.data.ptr)->on_ready(event.events);
+  const std::span<const epoll_event> batch(events.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    if (i + 2 < batch.size()) __builtin_prefetch(batch[i + 2].data.ptr);
+    if (i + 1 < batch.size()) static_cast<const Watcher*>(batch[i + 1].data.ptr)->get_near();
+    static_cast<Watcher*>(batch[i].data.ptr)->on_ready(batch[i].events);
     if (now_ns_ >= next_due()) run_due_timers();
   }
-  ready_ = n > 0 ? static_cast<std::size_t>(n) : 0;
+  ready_ = batch.size();
 }
 
 void EventLoop::gather() noexcept {
