@@ -2,12 +2,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cmath>
-#include <fstream>
 #include <optional>
 
+#include "refserver/checkpoint/mapped_file.hpp"
 #include "refserver/duration.hpp"
 #include "refserver/engine/distribution.hpp"
 
@@ -15,6 +14,7 @@ namespace refserver {
 namespace {
 
 constexpr std::size_t kMostValues = 1'000'000;
+constexpr std::size_t kMostFileBytes = 16U * 1024 * 1024;
 constexpr std::string_view kSpellings =
     "20ms, uniform(10ms,30ms), exp(20ms), normal(20ms,5ms), lognormal(20ms,0.5), gamma(20ms,0.5), "
     "pareto(5ms,1.5,2s), bimodal(10ms,200ms,0.05), list(10ms,12ms), file(gaps.txt), 5ms+exp(20ms)";
@@ -143,23 +143,22 @@ constexpr Reader kReaders[] = {
 };
 
 Result<Shape, std::string> read_file(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return fmt::format("file({}) cannot be read", shown(path));
+  const auto file = read_small_file(path, kMostFileBytes);
+  if (file.has_error()) return file.error().message();
   EmpiricalTime t;
-  std::array<char, 256> line{};
-  for (std::size_t number = 1; file.getline(line.data(), line.size()); ++number) {
-    const std::string_view all(line.data());
-    const std::string_view text = trimmed(all.substr(0, all.find('#')));
+  std::string_view rest = *file;
+  for (std::size_t number = 1; !rest.empty(); ++number) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    const std::string_view text = trimmed(line.substr(0, line.find('#')));
     if (text.empty()) continue;
     const auto value = parse_duration(text);
     if (!value) {
       return fmt::format("{}:{}: '{}' is not a duration such as 20ms (at most 1h)", shown(path), number, shown(text));
     }
-    if (t.values.size() >= kMostValues) return fmt::format("{} has more than {} values", shown(path), kMostValues);
     t.values.push_back(static_cast<double>(value->count()));
   }
-  if (!file.eof()) return fmt::format("file({}) cannot be read, or has a line of over 255 bytes", shown(path));
-  if (t.values.empty()) return fmt::format("file({}) has no durations; it needs one per line", shown(path));
+  if (t.values.empty()) return fmt::format("{} has no durations; it needs one per line", shown(path));
   std::ranges::sort(t.values);
   return Shape(std::move(t));
 }
