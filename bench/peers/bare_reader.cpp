@@ -1,12 +1,14 @@
 // The floor of what reading token streams costs: N connections, one request each after the other, epoll_wait and recv,
-// nothing looked at but the end of a stream. Prints one JSON object: events, reads, CPU per event.
+// nothing looked at but the end of a stream. Prints one JSON object: events, reads, CPU per event (the --stagger-us are
+// spun through and count).
 #include <peers/net.hpp>
 
 namespace {
 
-std::string make_request() {
-  const std::string body = R"({"inputs":"hello","parameters":{"max_new_tokens":128,"details":true}})";
-  return "POST /generate_stream HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: " +
+std::string make_request(std::string path, std::string body) {
+  if (path.empty()) path = "/generate_stream";
+  if (body.empty()) body = R"({"inputs":"hello","parameters":{"max_new_tokens":128,"details":true}})";
+  return "POST " + path + " HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: " +
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -17,7 +19,7 @@ int main(int argc, char** argv) {
   const auto streams = static_cast<std::size_t>(flags.number("--streams", 1000));
   const long waves = flags.number("--waves", 3), tokens = flags.number("--tokens", 128);
   peers::raise_file_limit();
-  const std::string request = make_request();
+  const std::string request = make_request(flags.text("--path"), flags.text("--body"));
   const sockaddr_in address = peers::loopback(static_cast<int>(flags.number("--port", 0)));
   const int epoll = ::epoll_create1(EPOLL_CLOEXEC);
   std::map<int, long> waves_left;
@@ -33,7 +35,14 @@ int main(int argc, char** argv) {
   }
   const double cpu_before = peers::cpu_seconds();
   const std::int64_t begin = peers::clock_ns();
-  for (const auto& [fd, n] : waves_left) peers::must(::send(fd, request.data(), request.size(), 0) > 0, "send");
+  // The first requests leave evenly over --stagger-us, so that the streams' tokens do not all fall due together.
+  const long stagger_ns = flags.number("--stagger-us", 0) * 1000 / static_cast<long>(streams);
+  std::int64_t due_ns = begin;
+  for (const auto& [fd, n] : waves_left) {
+    while (peers::clock_ns() < due_ns) continue;
+    peers::must(::send(fd, request.data(), request.size(), 0) > 0, "send");
+    due_ns += stagger_ns;
+  }
   std::size_t open = streams;
   std::uint64_t reads = 0, waits = 0;
   static char buffer[65536];

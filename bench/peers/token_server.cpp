@@ -1,6 +1,7 @@
 // The cheapest token server there can be: answers every POST with a TGI stream of ready-made events on exact times, or
 // with --whole 1 with one ready-made body at once. One thread, no allocation per event. With --truth it keeps when each
-// request was read and when its tokens were written.
+// request was read and when its tokens were written. --replay FILE sends another server's bytes: a recorded answer
+// (head and chunked body), one chunk per token, the end with the last.
 #include <peers/net.hpp>
 
 #include <linux/errqueue.h>
@@ -8,6 +9,8 @@
 #include <sys/prctl.h>
 
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <queue>
 
@@ -55,6 +58,29 @@ std::vector<std::string> make_events(std::size_t tokens) {
   return events;
 }
 
+/// Cut behind every chunk. The head goes with the first event, the closing chunk with the last.
+std::vector<std::string> read_events(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string answer((std::istreambuf_iterator<char>(file)), {});
+  std::size_t at = answer.find("\r\n\r\n");
+  must(at != std::string::npos, "replay: no head");
+  std::vector<std::string> events;
+  std::size_t begin = 0;
+  for (at += 4; at < answer.size();) {
+    const std::size_t size = std::stoul(answer.substr(at, 16), nullptr, 16);
+    at = answer.find("\r\n", at) + 2 + size + 2;
+    must(at <= answer.size(), "replay: cut off");
+    if (size == 0 && !events.empty()) {
+      events.back() += answer.substr(begin, at - begin);
+    } else {
+      events.push_back(answer.substr(begin, at - begin));
+    }
+    begin = at;
+  }
+  must(!events.empty(), "replay: no events");
+  return events;
+}
+
 std::string make_body() {
   const std::string body =
       R"({"generated_text":" word word word word word word word word","details":{"finish_reason":"length","generated_tokens":8,"seed":null,"prefill":[],"tokens":[]}})";
@@ -64,8 +90,9 @@ std::string make_body() {
 
 class Server {
  public:
-  Server(int port, Settings settings, const std::string& truth)
-      : settings_(settings), events_(make_events(settings.tokens)), body_(make_body()) {
+  Server(int port, Settings settings, const std::string& truth, std::vector<std::string> events)
+      : settings_(settings), events_(std::move(events)), body_(make_body()) {
+    settings_.tokens = events_.size();
     if (!truth.empty()) must((truth_ = std::fopen(truth.c_str(), "w")) != nullptr, "truth file");
     listener_ = peers::listen_on(port);
     peers::watch(epoll_, listener_);
@@ -221,8 +248,10 @@ int main(int argc, char** argv) {
   const Settings settings{flags.number("--ttft-us", 50'000) * 1000, flags.number("--gap-us", 10'000) * 1000,
                           flags.number("--spread-us", 0) * 1000,
                           static_cast<std::size_t>(flags.number("--tokens", 128)), flags.number("--whole", 0) != 0};
+  const std::string replay = flags.text("--replay");
   const auto server =
-      std::make_unique<Server>(static_cast<int>(flags.number("--port", 0)), settings, flags.text("--truth"));
+      std::make_unique<Server>(static_cast<int>(flags.number("--port", 0)), settings, flags.text("--truth"),
+                               replay.empty() ? make_events(settings.tokens) : read_events(replay));
   server->run();
   std::fprintf(stderr, "cpu_s %.3f\n", peers::cpu_seconds());
 }
