@@ -28,7 +28,8 @@ struct Arguments {
   Text file;
   ScenarioFlags flags;
   Text out, record, influx, influx_credentials;
-  bool quiet = false;
+  Text shard, start_at;
+  bool quiet = false, dry_run = false;
   Text probe_target, probe_timeout;
   std::vector<std::string> probe_models, probe_scenarios;
 };
@@ -58,8 +59,17 @@ void add_load_flags(CLI::App& run, ScenarioFlags& flags) {
   const char* const much = "How much";
   add_text(run, "--concurrency", flags.concurrency, "N", "Closed loop: keep N requests in flight", much);
   add_text(run, "--rate", flags.rate, "R", "Open loop: send R requests per second, whatever comes back", much);
-  add_text(run, "--arrivals", flags.arrivals, "poisson|constant",
+  add_text(run, "--arrivals", flags.arrivals, "poisson|constant|gamma",
            "Open loop: how arrivals are spaced (default poisson)", much);
+  add_text(run, "--cv", flags.cv, "X",
+           "Of gamma arrivals: deviation of the gaps over their mean; above 1 burstier than poisson", much);
+  add_text(run, "--rate-stages", flags.rate_stages, "STAGES",
+           "Open loop whose rate changes, as 'to 50 for 30s, at 50 for 2m'; without --duration as long as they take",
+           much);
+  add_text(run, "--concurrency-stages", flags.concurrency_stages, "STAGES",
+           "Closed loop whose concurrency changes, written the same way", much);
+  add_text(run, "--think-time", flags.think_time, "TIME",
+           "Closed loop: pause of a user between answer and next request: 2s, uniform(1s, 3s), exp(2s), ...", much);
   const char* const length = "How long";
   add_text(run, "--duration", flags.duration, "TIME", "Length of the measured window alone", length);
   add_text(run, "--requests", flags.requests, "N", "Number of measured requests, instead of --duration", length);
@@ -105,7 +115,15 @@ void add_run(CLI::App& app, Arguments& arguments) {
   add_text(run, "--threads", flags.threads, "N", "I/O threads; 0: half of the cores (default)", "Generator");
   run.add_flag("--quiet", arguments.quiet, "No progress display")->group("Generator");
 }
+  add_text(run, "--index-header", flags.index_header, "NAME",
+           "Send each request's number in the plan in this header, such as x-sim-key", "Generator");
 
+  run.add_flag("--dry-run", arguments.dry_run, "Print the plan and send nothing")->group("Generator");
+  const char* const several = "Several processes or machines";
+  add_text(run, "--shard", arguments.shard, "K/N", "Send part K (from 0) of N of the plan; results go to DIR/shard-K",
+           several);
+  add_text(run, "--start-at", arguments.start_at, "UNIX-TIME",
+           "Start all processes at this instant, seconds since 1970; needed with several", several);
 void add_others(CLI::App& app, Arguments& arguments) {
   CLI::App& check =
       *app.add_subcommand("check", "Validate a scenario file without sending anything")->footer(check_footer);
@@ -119,9 +137,11 @@ void add_others(CLI::App& app, Arguments& arguments) {
   add_text(probe, "--timeout", arguments.probe_timeout, "TIME", "Longest time per request (default 30s)", group);
 }
 
-/// The default folder of a run: runs/20260131T235959Z-name.
-std::filesystem::path default_out(const std::string& name) {
-  return fmt::format("runs/{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(std::time(nullptr)), name);
+/// The default folder of a run: runs/20260131T235959Z-name, with the time of the common start where there is one.
+std::filesystem::path default_out(const RunCommand& command) {
+  const std::time_t when =
+      command.start_at_ns ? static_cast<std::time_t>(*command.start_at_ns / 1'000'000'000) : std::time(nullptr);
+  return fmt::format("runs/{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(when), command.scenario.name);
 }
 
 /// Fills in the credentials; false, with the message printed, if they or the URL are not good.
@@ -151,6 +171,38 @@ bool read_influx(const Arguments& arguments, ExportOptions& exports) {
 
 Command make_run(const Arguments& arguments) {
   auto scenario =
+const char* environment(const char* name) {
+  return std::getenv(name);
+}
+
+/// Fills in which part of the plan this process sends; false, with the message printed, if that makes no sense.
+bool read_sharding(const Arguments& arguments, RunCommand& command) {
+  const auto refuse = [](const char* flag, const std::string& message) {
+    bad_flag(flag, message);
+    return false;
+  };
+  auto shard = identify_shard(arguments.shard, environment);
+  if (!shard) return refuse("--shard", shard.error());
+  const auto start_at = read_start_at(arguments.start_at, environment);
+  if (!start_at) return refuse("--start-at", start_at.error());
+  command.shard = std::move(*shard);
+  command.start_at_ns = *start_at;
+  if (command.shard.is_alone()) return true;
+  const std::string who =
+      fmt::format("this is shard {}/{} (from {})", command.shard.index, command.shard.count, command.shard.source);
+  if (!command.start_at_ns)
+    return refuse("--start-at", fmt::format("is missing: {}, and all of them must start at one instant; give all "
+                                            "--start-at $(( $(date +%s) + 15 )) or LOADGEN_START_AT",
+                                            who));
+  if (!command.scenario.warmup)
+    return refuse("--warmup", fmt::format("is missing: {}, and no shard knows when the whole load is steady", who));
+  const auto* closed = std::get_if<ClosedLoop>(&command.scenario.load);
+  if (closed != nullptr && closed->concurrency < command.shard.count)
+    return refuse("--shard",
+                  fmt::format("{} users cannot be dealt to {} shards", closed->concurrency, command.shard.count));
+  return true;
+}
+
       arguments.file ? read_scenario_file(*arguments.file, arguments.flags) : scenario_from_flags(arguments.flags);
   if (!scenario) {
     const char* const hint =
@@ -160,7 +212,9 @@ Command make_run(const Arguments& arguments) {
   RunCommand command;
   command.scenario = std::move(*scenario);
   if (arguments.out && arguments.out->empty()) return bad_flag("--out", "must not be empty");
-  command.exports.out_dir = arguments.out ? std::filesystem::path(*arguments.out) : default_out(command.scenario.name);
+  if (!read_sharding(arguments, command)) return Done{ExitCode::bad_usage};
+  command.exports.out_dir = arguments.out ? std::filesystem::path(*arguments.out) : default_out(command);
+  if (!command.shard.is_alone()) command.exports.out_dir /= fmt::format("shard-{}", command.shard.index);
   const std::string record = arguments.record.value_or("all");
   if (record != "all" && record != "summary")
     return bad_flag("--record", "must be all or summary, is '" + record + "'");
@@ -169,6 +223,7 @@ Command make_run(const Arguments& arguments) {
   command.progress = arguments.quiet ? ProgressKind::quiet : ProgressKind::automatic;
   return command;
 }
+  command.only_show = arguments.dry_run;
 
 Command make_check(const Arguments& arguments) {
   if (!arguments.file)

@@ -10,6 +10,7 @@
 #include "loadgen/export/progress.hpp"
 #include "loadgen/export/run_export.hpp"
 #include "loadgen/plan/scenario.hpp"
+#include "loadgen/plan/shard.hpp"
 
 namespace loadgen {
 
@@ -18,6 +19,9 @@ struct RunCommand {
   Scenario scenario;
   ExportOptions exports;
   ProgressKind progress = ProgressKind::automatic;
+  Shard shard;                              ///< which part of the plan this process sends
+  std::optional<std::int64_t> start_at_ns;  ///< common start of all processes, Unix time
+  bool only_show = false;                   ///< --dry-run: print the plan, send nothing
 };
 
 /// `loadgen check SCENARIO`: what validation found, ready to print.

@@ -13,7 +13,9 @@
 #include <future>
 
 #include "loadgen/drive/clock.hpp"
+#include "loadgen/plan/level_profile.hpp"
 #include "loadgen/schedule/arrivals.hpp"
+#include "loadgen/schedule/dealing.hpp"
 
 namespace loadgen {
 namespace {
@@ -34,9 +36,20 @@ bool wait_for_signal(std::int64_t until_ns) {
   return sigtimedwait(&set, nullptr, &timeout) > 0;
 }
 
-std::int64_t wall_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch())
-      .count();
+/// So long before the start the workers get their orders: enough for that, too short for the clock to be set meanwhile.
+constexpr std::int64_t order_ahead_ns = 20'000'000;
+constexpr std::int64_t clock_is_watched_every_ns = 100'000'000;
+constexpr std::int64_t late_limit_ns = second_ns;
+
+/// Real time less monotonic time, from the narrowest of a few readings of one between two of the other.
+std::int64_t wall_offset_ns() {
+  RealtimeOffset offset;
+  for (int i = 0; i < 20; ++i) {
+    const std::int64_t before = monotonic_ns();
+    const std::int64_t real = realtime_ns();
+    offset.measure(before, real, monotonic_ns());
+  }
+  return -offset.to_monotonic(0);
 }
 
 std::uint32_t thread_count(const Scenario& scenario) {
@@ -53,25 +66,35 @@ auto Conductor::sum(Field field) const {
   return total;
 }
 
-Conductor::Conductor(const Plan& plan, const std::vector<Address>& addresses, RecordLevel level, std::string run_id,
+Conductor::Conductor(const Plan& plan, const std::vector<Address>& addresses, const ConductorOptions& options,
                      RunListener& listener)
     : plan_(plan), scenario_(plan.scenario()), listener_(listener) {
-  totals_.facts.run_id = std::move(run_id);
+  totals_.facts.run_id = options.run_id;
   totals_.facts.threads = thread_count(scenario_);
+  totals_.facts.shard = options.shard.index;
+  totals_.facts.shards = options.shard.count;
+  totals_.facts.shard_source = options.shard.source;
+  totals_.facts.shard_attempt = options.shard.attempt;
+  totals_.facts.start_at_ns = options.start_at_ns;
   totals_.entries.resize(scenario_.mix.size());
   for (std::uint32_t i = 0; i < totals_.facts.threads; ++i) {
     Lane lane;
-    lane.recorder = std::make_unique<Recorder>(scenario_, control_, level);
+    lane.recorder = std::make_unique<Recorder>(scenario_, control_, options.level);
     lane.spare = lane.recorder->make_interval();
     lane.worker = std::make_unique<Worker>(plan_, control_, *lane.recorder,
-                                           WorkerConfig{i, totals_.facts.threads, totals_.facts.run_id}, addresses);
+                                           WorkerConfig{share_of_thread(i), totals_.facts.run_id}, addresses);
     lanes_.push_back(std::move(lane));
   }
   merged_ = lanes_.front().recorder->make_interval();
 }
 
-RunTotals Conductor::conduct() {
+Share Conductor::share_of_thread(std::uint32_t thread) const noexcept {
+  return {totals_.facts.shard, totals_.facts.shards, thread, totals_.facts.threads};
+}
+
+std::optional<RunTotals> Conductor::conduct() {
   open_connections();
+  if (!wait_for_start()) return std::nullopt;
   start_load();
   while (stage_ != Stage::over) {
     const std::int64_t wake = std::min(next_boundary(), monotonic_ns() + tick_every_ns);
@@ -91,11 +114,26 @@ void Conductor::open_connections() {
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), bookkeeping_niceness);
 }
 
+/// Until shortly before the common start; the real-time clock, which may be set meanwhile, is looked at again and
+/// again. False when it has passed, or a signal came.
+bool Conductor::wait_for_start() {
+  const auto& start_at = totals_.facts.start_at_ns;
+  if (!start_at) return true;
+  std::int64_t left = *start_at - realtime_ns();
+  for (; left > order_ahead_ns; left = *start_at - realtime_ns()) {
+    const std::int64_t nap = std::min(left - order_ahead_ns, clock_is_watched_every_ns);
+    if (wait_for_signal(monotonic_ns() + nap)) return false;
+  }
+  return left > -late_limit_ns;
+}
+
 void Conductor::start_load() {
   // Far enough ahead that every worker has its order by then.
-  start_ns_ = monotonic_ns() + 20'000'000;
+  const std::int64_t offset = wall_offset_ns();
+  const auto& start_at = totals_.facts.start_at_ns;
+  start_ns_ = start_at ? *start_at - offset : monotonic_ns() + order_ahead_ns;
   totals_.facts.mono_start_ns = start_ns_;
-  totals_.facts.wall_start_ms = wall_ms() + 20;
+  totals_.facts.wall_start_ms = (start_ns_ + offset) / 1'000'000;
   last_boundary_ns_ = stage_begin_ns_ = start_ns_;
   if (scenario_.warmup) set_window(start_ns_ + scenario_.warmup->count());
   for (Lane& lane : lanes_) lane.worker->begin(start_ns_);
@@ -224,12 +262,17 @@ void Conductor::finish(std::int64_t now) {
   stage_ = Stage::over;
 }
 
+/// Of this process's part of the plan.
 void Conductor::count_planned() {
   if (!is_open_loop(scenario_)) return;
-  ArrivalSequence arrivals(std::get<OpenLoop>(scenario_.load), scenario_.seed);
+  const auto& open = std::get<OpenLoop>(scenario_.load);
+  ArrivalSequence arrivals(open, scenario_.seed);
+  const OpenDeal deal(open.arrivals, scenario_.seed, share_of_thread(0));
   const Window& window = totals_.facts.window;
-  for (std::int64_t due = start_ns_ + arrivals.next(); due < window.end_ns; due = start_ns_ + arrivals.next()) {
-    if (due >= window.begin_ns) ++totals_.facts.planned_in_window;
+  std::uint64_t index = 0;
+  for (std::int64_t due = arrivals.next(); due < window.end_ns - start_ns_; due = arrivals.next(), ++index) {
+    if (due >= window.begin_ns - start_ns_ && deal.shard_of(index) == totals_.facts.shard)
+      ++totals_.facts.planned_in_window;
   }
 }
 
@@ -263,6 +306,9 @@ std::unique_ptr<Interval> Conductor::take(Lane& lane, std::int64_t boundary_ns) 
 }
 
 void Conductor::collect(std::int64_t boundary_ns) {
+  // Within a second of the start: has the clock been set since the start was computed?
+  if (totals_.facts.start_at_ns && totals_.series.empty())
+    totals_.facts.start_error_ns = start_ns_ + wall_offset_ns() - *totals_.facts.start_at_ns;
   merged_->reset();
   for (Lane& lane : lanes_) {
     auto interval = take(lane, boundary_ns);
@@ -294,7 +340,10 @@ void Conductor::collect(std::int64_t boundary_ns) {
   snapshot_.achieved_rate = static_cast<double>(merged_->health.sent) / length_s;
   snapshot_.tokens_rate = static_cast<double>(merged_->health.tokens) / length_s;
   const auto* open = std::get_if<OpenLoop>(&scenario_.load);
-  snapshot_.offered_rate = open != nullptr ? open->rate : snapshot_.achieved_rate;
+  snapshot_.offered_rate = open == nullptr ? snapshot_.achieved_rate
+                           : open->stages.empty()
+                               ? open->rate / totals_.facts.shards
+                               : LevelProfile(open->stages).level_at(boundary_ns - start_ns_) / totals_.facts.shards;
 }
 
 void Conductor::show_progress(std::int64_t now) {

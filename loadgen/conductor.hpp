@@ -5,12 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "loadgen/drive/worker.hpp"
 #include "loadgen/export/progress.hpp"
 #include "loadgen/plan/plan.hpp"
+#include "loadgen/plan/shard.hpp"
 #include "loadgen/record/recorder.hpp"
 #include "loadgen/record/run_totals.hpp"
 #include "loadgen/schedule/warmup_rule.hpp"
@@ -27,15 +29,23 @@ class RunListener {
   virtual void on_progress(const ProgressSnapshot& snapshot) = 0;
 };
 
+struct ConductorOptions {
+  RecordLevel level = RecordLevel::all;
+  std::string run_id;
+  Shard shard;                              ///< which part of the plan is this process's
+  std::optional<std::int64_t> start_at_ns;  ///< Unix time at which request time 0 is; absent: as soon as possible
+};
+
 class Conductor {
  public:
   /// References outlive the conductor.
-  Conductor(const Plan& plan, const std::vector<Address>& addresses, RecordLevel level, std::string run_id,
+  Conductor(const Plan& plan, const std::vector<Address>& addresses, const ConductorOptions& options,
             RunListener& listener);
 
-  /// Connects, loads, measures, drains. Returns when every request has ended. SIGINT and SIGTERM (which must be blocked
-  /// in the whole process beforehand) end the window at once; a second one also cuts what is under way.
-  RunTotals conduct();
+  /// Connects, waits for the common start, loads, measures, drains. Returns when every request has ended; nothing when
+  /// the start was over already, or when a signal came before it: then nothing was sent. SIGINT and SIGTERM (which must
+  /// be blocked in the whole process beforehand) end the window at once; a second one also cuts what is under way.
+  std::optional<RunTotals> conduct();
 
  private:
   struct Lane {
@@ -48,7 +58,9 @@ class Conductor {
   enum class Stage : std::uint8_t { warmup, measure, drain, over };
 
   void open_connections();
+  bool wait_for_start();
   void start_load();
+  Share share_of_thread(std::uint32_t thread) const noexcept;
   void set_window(std::int64_t begin_ns);
   void tick(std::int64_t now);
   void advance(std::int64_t now);

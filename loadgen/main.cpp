@@ -13,7 +13,11 @@ namespace {
 using loadgen::ExitCode;
 
 struct Runner {
-  ExitCode operator()(const loadgen::RunCommand& command) const { return loadgen::run_load(command); }
+  ExitCode operator()(const loadgen::RunCommand& command) const {
+    if (!command.only_show) return loadgen::run_load(command);
+    fmt::print("{}", loadgen::render_plan(command.scenario));
+    return ExitCode::pass;
+  }
   ExitCode operator()(const loadgen::ProbeCommand& command) const { return loadgen::run_probe(command); }
   ExitCode operator()(const loadgen::Done& done) const { return done.code; }
   ExitCode operator()(const loadgen::CheckCommand& command) const {

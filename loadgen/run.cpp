@@ -9,12 +9,15 @@
 
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <random>
 
 #include "loadgen/conductor.hpp"
 #include "loadgen/drive/targets.hpp"
 #include "loadgen/export/final_table.hpp"
 #include "loadgen/export/host_facts.hpp"
+#include "loadgen/export/plan_hash.hpp"
+#include "loadgen/export/run_directory.hpp"
 #include "loadgen/summarize/summary.hpp"
 
 namespace loadgen {
@@ -60,6 +63,47 @@ ExitCode complain(ExitCode code, const std::string& message) {
   return code;
 }
 
+/// Shards of one run have one name for it: it comes from what they share.
+std::string run_id_of(const RunCommand& command) {
+  if (!command.start_at_ns) return make_run_id();
+  const std::time_t start = static_cast<std::time_t>(*command.start_at_ns / 1'000'000'000);
+  const std::string hash = plan_hash(command.scenario, command.shard.count, command.start_at_ns);
+  return fmt::format("{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(start), hash.substr(0, 4));
+}
+
+/// A directory for this process alone; the exit code when the result exists or cannot be written.
+std::optional<ExitCode> claim_results(const RunCommand& command) {
+  const auto& dir = command.exports.out_dir;
+  if (const std::string file = run_file_in(dir); !file.empty()) {
+    return complain(ExitCode::exists,
+                    fmt::format("{} already holds a run ({}); give --out another directory or move that run away",
+                                dir.string(), file));
+  }
+  if (command.shard.is_alone()) return std::nullopt;
+  const auto claimed = claim_directory(dir);
+  if (!claimed) return complain(ExitCode::error, claimed.error());
+  if (*claimed) return std::nullopt;
+  return complain(ExitCode::exists, fmt::format("{} exists: another attempt at shard {} was or is at work there",
+                                                dir.string(), command.shard.index));
+}
+
+ExitCode not_started(const RunCommand& command) {
+  abandon_run_directory(command.exports.out_dir);
+  return complain(ExitCode::too_late,
+                  fmt::format("shard {}/{} was not ready for the common start, more than a second ago, or was stopped "
+                              "before it; nothing was sent. Give --start-at more lead",
+                              command.shard.index, command.shard.count));
+}
+
+void announce(const RunCommand& command, const std::string& run_id) {
+  if (command.shard.is_alone()) return;
+  char host[256] = {};
+  ::gethostname(host, sizeof host - 1);
+  fmt::print(stderr, "shard {}/{} from {} on host {}{}, run {}\n", command.shard.index, command.shard.count,
+             command.shard.source, host, command.shard.attempt.empty() ? "" : " attempt " + command.shard.attempt,
+             run_id);
+}
+
 }  // namespace
 
 ExitCode run_load(const RunCommand& command) {
@@ -67,15 +111,20 @@ ExitCode run_load(const RunCommand& command) {
   raise_file_limit();
   const auto addresses = preflight(command.scenario);
   if (!addresses) return complain(ExitCode::unreachable, addresses.error());
+  if (const auto code = claim_results(command)) return *code;
   auto exports = make_run_export(command.exports, command.scenario);
   if (!exports) return complain(ExitCode::error, exports.error());
 
+  const std::string run_id = run_id_of(command);
+  announce(command, run_id);
   const Plan plan(command.scenario);
   const auto progress = make_progress_view(command.progress);
   Outlets outlets(plan.scenario(), **exports, *progress);
-  Conductor conductor(plan, *addresses, command.exports.record, make_run_id(), outlets);
-  const RunTotals totals = conductor.conduct();
+  Conductor conductor(plan, *addresses, {command.exports.record, run_id, command.shard, command.start_at_ns}, outlets);
+  const auto conducted = conductor.conduct();
   progress->close();
+  if (!conducted) return not_started(command);
+  const RunTotals& totals = *conducted;
 
   Summary summary = summarize(plan.scenario(), totals, read_host_facts());
   const auto finished = (*exports)->finish(plan.scenario(), totals, summary);

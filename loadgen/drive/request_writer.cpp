@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <charconv>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace loadgen {
@@ -63,7 +65,10 @@ Json openai_body(const MixEntry& entry) {
   put(body, "seed", p.seed);
   if (!p.stop.empty()) body["stop"] = p.stop;
   body["stream"] = entry.delivery == Delivery::stream;
-  if (entry.delivery == Delivery::stream) body["stream_options"] = {{"include_usage", true}};
+  if (entry.delivery == Delivery::stream) {
+    body["stream_options"] = {{"include_usage", true}};
+    if (p.continuous_usage) body["stream_options"]["continuous_usage_stats"] = true;
+  }
   return body;
 }
 
@@ -120,7 +125,7 @@ void append_number(std::string& out, std::uint64_t number) {
 
 std::string head_text(const MixEntry& entry, const std::string& run_id) {
   std::string head = fmt::format(
-      "POST {}{} HTTP/1.1\r\nhost: {}\r\nuser-agent: plumbline\r\naccept: {}\r\n"
+      "{} {}{} HTTP/1.1\r\nhost: {}\r\nuser-agent: plumbline\r\naccept: {}\r\n"
       "content-type: application/json\r\n",
       entry.target.base_path, path_of(entry), entry.target.authority,
       entry.delivery == Delivery::stream ? "text/event-stream" : "application/json");
@@ -159,3 +164,8 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
 }
 
 }  // namespace loadgen
+  if (!plan.scenario().index_header.empty()) index_header_ = "\r\n" + plan.scenario().index_header + ": ";
+  if (!index_header_.empty()) {
+    out += index_header_;
+    append_number(out, request.index);
+  }

@@ -28,6 +28,7 @@ class RequestWriter {
 
   const Plan& plan_;
   std::vector<Template> templates_;  ///< by entry
+  std::string index_header_;         ///< from the end of the line before it to its value; empty: none
 };
 
 }  // namespace loadgen

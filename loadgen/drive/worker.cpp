@@ -64,7 +64,9 @@ std::uint32_t Worker::Impl::connections_wanted(std::size_t target) const {
   std::uint64_t wanted = closed != nullptr ? closed->concurrency : static_cast<std::uint64_t>(open->rate * 0.1) + 4;
   const auto& requests = scenario.length.requests;
   if (closed != nullptr && requests && scenario.warmup == nanoseconds(0)) wanted = std::min(wanted, *requests);
-  wanted = share_of(std::min<std::uint64_t>(wanted, 65536), config.index, config.count);
+  const Share& mine = config.share;
+  wanted = share_of(std::min<std::uint64_t>(wanted, 65536), mine.shard, mine.shards);
+  wanted = share_of(wanted, mine.thread, mine.threads);
   return static_cast<std::uint32_t>(static_cast<double>(wanted) * share / all + 0.999);
 }
 
@@ -128,6 +130,7 @@ void Worker::begin(std::int64_t start_ns) {
     if (is_open_loop(impl->plan.scenario())) {
       impl->start_pacing(start_ns);
     } else {
+      impl->start_ns = start_ns;
       impl->loop.call_at(start_ns, [impl] { impl->start_slots(0); });
     }
   });

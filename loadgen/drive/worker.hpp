@@ -13,6 +13,7 @@
 #include "loadgen/drive/request_record.hpp"
 #include "loadgen/drive/targets.hpp"
 #include "loadgen/plan/plan.hpp"
+#include "loadgen/schedule/dealing.hpp"
 
 namespace loadgen {
 
@@ -47,14 +48,13 @@ struct WorkerCounters {
   std::atomic<std::uint64_t> measured_started{0};  ///< requests of the window that have been started
   std::atomic<std::int64_t> last_measured_end{0};  ///< when the latest of them ended
   std::atomic<std::int64_t> planned_through{0};    ///< open loop: everything due before this has been started
-  std::atomic<std::int64_t> quota_reached{0};      ///< fixed number of requests: when the plan ended; 0 = not yet
+  std::atomic<std::int64_t> quota_reached{0};      ///< fixed number of requests: when its share was sent; 0 = not yet
   std::atomic<std::int64_t> clock_error_ns{0};     ///< how exactly the kernel's clock is known
   std::atomic<std::uint32_t> clock_steps{0};       ///< how often it was set meanwhile
 };
 
 struct WorkerConfig {
-  std::uint32_t index = 0;  ///< this worker of
-  std::uint32_t count = 1;  ///< that many: it sends the requests whose plan index is `index` modulo `count`
+  Share share;  ///< of the plan: which requests this worker sends
   std::string run_id;
 };
 

@@ -11,14 +11,10 @@
 #include "loadgen/drive/event_loop.hpp"
 #include "loadgen/drive/request_writer.hpp"
 #include "loadgen/drive/worker.hpp"
+#include "loadgen/plan/level_profile.hpp"
 #include "loadgen/schedule/arrivals.hpp"
 
 namespace loadgen {
-
-/// The share of `total` that falls to worker `index` of `count`, dealt one by one.
-inline std::uint64_t share_of(std::uint64_t total, std::uint32_t index, std::uint32_t count) noexcept {
-  return total / count + (index < total % count ? 1 : 0);
-}
 
 struct Worker::Impl final : Courier::Client {
   /// An exchange, and what the worker has to know of it when it ends.
@@ -30,13 +26,21 @@ struct Worker::Impl final : Courier::Client {
   /// The pacer of an open loop: the next request of this worker stands ready, so that its instant only has to send it.
   struct Pacer {
     ArrivalSequence arrivals;
+    OpenDeal deal;
     std::int64_t start_ns = 0;
     std::uint64_t index = 0;  ///< in the plan
     std::int64_t due_ns = 0;
-    std::uint64_t measured = 0;  ///< arrivals in the window so far, those of other workers too
-    Request* ready = nullptr;    ///< prepared for `index`, its bytes in `bytes`; null: another worker's
+    std::uint64_t measured = 0;  ///< arrivals in the window so far, those of others too
+    Request* ready = nullptr;    ///< prepared for `index`, its bytes in `bytes`; null: another's
     std::string bytes;
     bool is_over = false;
+  };
+
+  /// A user of the closed loop: how far it has come.
+  struct Slot {
+    std::uint64_t turn = 0;      ///< of its next request
+    std::uint64_t measured = 0;  ///< requests of the window it has started
+    std::uint32_t failures = 0;  ///< one after the other, up to now
   };
 
   Impl(const Plan& plan_, const RunControl& control_, WorkerObserver& observer_, WorkerConfig config_,
@@ -53,8 +57,10 @@ struct Worker::Impl final : Courier::Client {
 
   // the closed loop
   void start_slots(std::uint32_t from);
-  void start_in_slot(std::uint32_t slot, std::int64_t now_ns);
-  bool take_closed_request(std::uint64_t& index, bool& measured, std::int64_t now_ns);
+  void start_in_slot(std::uint32_t slot, std::int64_t due_ns, std::int64_t now_ns);
+  void schedule_in_slot(std::uint32_t slot, std::int64_t earliest_ns, std::int64_t now_ns);
+  bool has_quota_left(std::uint32_t slot) const;
+  void retire_slot(std::int64_t now_ns);
 
   // the open loop
   void start_pacing(std::int64_t start_ns);
@@ -89,15 +95,17 @@ struct Worker::Impl final : Courier::Client {
   Courier courier;
   std::vector<std::unique_ptr<Request>> made;  ///< all requests there are
   std::vector<Request*> spare;
-  std::deque<Request*> ended;  ///< long ones not recorded yet: that waits until nothing is to be read or sent
-  std::vector<std::uint32_t> slot_failures;
+  std::deque<Request*> ended;           ///< long ones not recorded yet: that waits until nothing is to be read or sent
+  std::optional<ClosedDeal> deal;       ///< of a closed loop
+  std::optional<LevelProfile> profile;  ///< of one whose concurrency changes
+  std::vector<Slot> slots;
+  std::uint32_t slots_over = 0;  ///< how many will not send again
+  std::int64_t start_ns = 0;
   std::string bytes;  ///< of the request being sent
   std::optional<Pacer> pacer;
   std::size_t targets_opening = 0;
   std::optional<std::promise<void>> opened;
   WorkerCounters counters;
-  std::uint64_t next_index = 0;      ///< closed loop: requests taken by this worker
-  std::uint64_t measured_taken = 0;  ///< closed loop, fixed number of requests
   std::uint32_t ticks = 0;
   bool reads_are_stamped = false;  ///< the last one was, by the kernel
   bool stopping = false;           ///< no new requests

@@ -44,60 +44,79 @@ Phase Worker::Impl::phase_of(const RequestRecord& record) const noexcept {
 
 void Worker::Impl::start_slots(std::uint32_t from) {
   const auto& closed = std::get<ClosedLoop>(plan.scenario().load);
-  const auto slots = static_cast<std::uint32_t>(share_of(closed.concurrency, config.index, config.count));
-  slot_failures.resize(slots);
-  const std::uint32_t to = std::min(slots, from + burst_limit);
-  for (std::uint32_t slot = from; slot < to; ++slot) start_in_slot(slot, monotonic_ns());
-  if (to < slots) loop.call_at(0, [this, to] { start_slots(to); });
-}
-
-bool Worker::Impl::take_closed_request(std::uint64_t& index, bool& measured, std::int64_t now_ns) {
-  if (stopping) return false;
-  measured = in_window(now_ns);
-  if (measured && plan.scenario().length.requests) {
-    if (measured_taken >= share_of(*plan.scenario().length.requests, config.index, config.count)) {
-      counters.quota_reached.store(now_ns, std::memory_order_relaxed);
-      return false;
-    }
-    ++measured_taken;
+  if (!deal) {
+    deal.emplace(closed.concurrency, config.share);
+    if (!closed.stages.empty()) profile.emplace(closed.stages);
+    slots.resize(deal->slots());
+    if (slots.empty()) counters.quota_reached.store(start_ns, std::memory_order_relaxed);
   }
-  index = config.index + next_index++ * config.count;
-  return true;
+  const auto count = static_cast<std::uint32_t>(slots.size());
+  const std::uint32_t to = std::min(count, from + burst_limit);
+  for (std::uint32_t slot = from; slot < to; ++slot) {
+    const std::int64_t now = monotonic_ns();
+    schedule_in_slot(slot, profile ? start_ns : now, now);
+  }
+  if (to < count) loop.call_at(0, [this, to] { start_slots(to); });
 }
 
-void Worker::Impl::start_in_slot(std::uint32_t slot, std::int64_t now_ns) {
-  std::uint64_t index = 0;
-  bool measured = false;
-  if (!take_closed_request(index, measured, now_ns)) return;
-  Request& request = prepare(index, bytes);
+/// The slot's next request leaves at `earliest_ns`, or when the plan wants this user back.
+void Worker::Impl::schedule_in_slot(std::uint32_t slot, std::int64_t earliest_ns, std::int64_t now_ns) {
+  std::int64_t due = earliest_ns;
+  if (profile) {
+    const auto wanted = profile->next_above(deal->user(slot), std::max(earliest_ns, start_ns) - start_ns);
+    if (!wanted) return retire_slot(now_ns);
+    due = start_ns + *wanted;
+  }
+  if (due <= now_ns) return start_in_slot(slot, due, now_ns);
+  loop.call_at(due, [this, slot, due] { start_in_slot(slot, due, monotonic_ns()); });
+}
+
+/// A fixed number of requests is dealt to the users one by one, so that it is the same requests on any machine.
+bool Worker::Impl::has_quota_left(std::uint32_t slot) const {
+  const auto& requests = plan.scenario().length.requests;
+  const auto users = std::get<ClosedLoop>(plan.scenario().load).concurrency;
+  return !requests || slots[slot].measured < share_of(*requests, deal->user(slot), users);
+}
+
+void Worker::Impl::retire_slot(std::int64_t now_ns) {
+  if (++slots_over == slots.size()) counters.quota_reached.store(now_ns, std::memory_order_relaxed);
+}
+
+void Worker::Impl::start_in_slot(std::uint32_t slot, std::int64_t due_ns, std::int64_t now_ns) {
+  if (stopping) return;
+  const bool measured = in_window(now_ns);
+  if (measured) {
+    if (!has_quota_left(slot)) return retire_slot(now_ns);
+    ++slots[slot].measured;
+  }
+  Request& request = prepare(deal->request(slot, slots[slot].turn++), bytes);
   request.slot = slot;
-  dispatch(request, bytes, now_ns, now_ns, measured);
+  dispatch(request, bytes, due_ns, now_ns, measured);
 }
 
 // --- the open loop
 // ----------------------------------------------------------------------------------------------------
 
-void Worker::Impl::start_pacing(std::int64_t start_ns) {
-  pacer.emplace(Pacer{ArrivalSequence(std::get<OpenLoop>(plan.scenario().load), plan.scenario().seed),
-                      start_ns,
-                      0,
-                      0,
-                      0,
-                      nullptr,
-                      {},
-                      false});
+void Worker::Impl::start_pacing(std::int64_t begin_ns) {
+  const auto& open = std::get<OpenLoop>(plan.scenario().load);
+  const std::uint64_t seed = plan.scenario().seed;
+  pacer.emplace(Pacer{
+      ArrivalSequence(open, seed), OpenDeal(open.arrivals, seed, config.share), begin_ns, 0, 0, 0, nullptr, {}, false});
   plan_next_arrival();
   pace();
 }
 
 void Worker::Impl::plan_next_arrival() {
-  pacer->due_ns = pacer->start_ns + pacer->arrivals.next();
+  const std::int64_t offset = pacer->arrivals.next();
+  pacer->due_ns = offset == ArrivalSequence::never ? INT64_MAX : pacer->start_ns + offset;
   counters.planned_through.store(pacer->due_ns, std::memory_order_relaxed);
-  if (pacer->index % config.count == config.index) pacer->ready = &prepare(pacer->index, pacer->bytes);
+  if (pacer->due_ns != INT64_MAX && pacer->deal.is_mine(pacer->index))
+    pacer->ready = &prepare(pacer->index, pacer->bytes);
 }
 
 /// A fixed number of requests has been planned, or the run was stopped before this one was due.
 bool Worker::Impl::is_end_of_plan() {
+  if (pacer->due_ns == INT64_MAX) return true;
   const auto& requests = plan.scenario().length.requests;
   if (requests && in_window(pacer->due_ns) && pacer->measured++ >= *requests) {
     counters.quota_reached.store(pacer->due_ns, std::memory_order_relaxed);
@@ -196,10 +215,15 @@ void Worker::Impl::on_over(Exchange& exchange) {
 
 /// The next request of a slot goes out before the last one is recorded.
 void Worker::Impl::go_on_in_slot(std::uint32_t slot, bool failed) {
-  slot_failures[slot] = failed ? slot_failures[slot] + 1 : 0;
+  slots[slot].failures = failed ? slots[slot].failures + 1 : 0;
   const std::int64_t now = loop.now_ns();
-  if (!failed) return start_in_slot(slot, now);
-  loop.call_at(now + pause_after_failures(slot_failures[slot]), [this, slot] { start_in_slot(slot, monotonic_ns()); });
+  if (in_window(now) && !has_quota_left(slot)) return retire_slot(now);
+  const DurationDraw& think = std::get<ClosedLoop>(plan.scenario().load).think_time;
+  std::int64_t pause = 0;
+  if (!think.is_zero())
+    pause = drawn(think, plan.scenario().seed, Draw::think_time, deal->request(slot, slots[slot].turn)).count();
+  if (failed) pause = std::max(pause, pause_after_failures(slots[slot].failures));
+  schedule_in_slot(slot, now + pause, now);
 }
 
 void Worker::Impl::on_sent(Exchange&) {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -32,15 +33,38 @@ int write_and_close(int file, std::string_view content) {
 
 }  // namespace
 
+std::string run_file_in(const std::filesystem::path& dir) {
+  std::error_code error;
+  for (const std::string_view name : run_file::all)
+    if (std::filesystem::exists(dir / name, error)) return std::string(name);
+  return {};
+}
+
+Result<bool, std::string> claim_directory(const std::filesystem::path& dir) {
+  const auto fail = [&](const std::string& why) {
+    return Result<bool, std::string>(boost::system::in_place_error,
+                                     fmt::format("cannot create the directory {}: {}", dir.string(), why));
+  };
+  std::error_code error;
+  if (dir.has_parent_path()) std::filesystem::create_directories(dir.parent_path(), error);
+  if (error) return fail(error.message());
+  if (::mkdir(dir.c_str(), 0777) == 0) return true;
+  return errno == EEXIST ? Result<bool, std::string>(false) : fail(cause(errno));
+}
+
+void abandon_run_directory(const std::filesystem::path& dir) noexcept {
+  std::error_code ignored;
+  for (const std::string_view name : run_file::all) std::filesystem::remove(dir / name, ignored);
+  std::filesystem::remove(dir, ignored);  // fails, as it should, where something else is in it
+}
+
 Result<void, std::string> prepare_run_directory(const std::filesystem::path& dir) {
   std::error_code error;
   std::filesystem::create_directories(dir, error);
   if (error) return fmt::format("cannot create the run directory {}: {}", dir.string(), error.message());
-  for (const std::string_view name : run_file::all) {
-    if (std::filesystem::exists(dir / name, error))
-      return fmt::format("{} already holds a run ({}); give --out another directory or move that run away",
-                         dir.string(), name);
-  }
+  if (const std::string name = run_file_in(dir); !name.empty())
+    return fmt::format("{} already holds a run ({}); give --out another directory or move that run away", dir.string(),
+                       name);
   if (::access(dir.c_str(), W_OK | X_OK) != 0)
     return fmt::format("cannot write into the run directory {}: {}", dir.string(), cause(errno));
   return {};

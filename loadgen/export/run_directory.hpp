@@ -21,6 +21,16 @@ inline constexpr std::string_view influx_spill = "influx-spill.lp";
 inline constexpr std::string_view all[] = {summary, report, requests, points, run_hlog, mix_hlog, influx_spill};
 }  // namespace run_file
 
+/// The name of a file of some run in the directory; empty: it holds none.
+std::string run_file_in(const std::filesystem::path& dir);
+
+/// Creates a directory that must not exist yet, parents included, so that of several attempts at one shard one wins.
+/// False when it is there already; the error names the path.
+Result<bool, std::string> claim_directory(const std::filesystem::path& dir);
+
+/// Takes away what was made for a run that did not begin: its files, and the directory if nothing else is in it.
+void abandon_run_directory(const std::filesystem::path& dir) noexcept;
+
 /// Creates the directory if it is missing and makes sure that a file can be written there. Refuses one that holds a
 /// file of another run: results are never overwritten. The error names the path and what to do.
 Result<void, std::string> prepare_run_directory(const std::filesystem::path& dir);

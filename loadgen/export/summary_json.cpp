@@ -77,9 +77,20 @@ Json rates_json(const Rates& rates, bool of_whole_run) {
 }
 
 Json load_json(const Load& load) {
-  if (const auto* closed = std::get_if<ClosedLoop>(&load))
-    return {{"kind", "closed"}, {"concurrency", closed->concurrency}};
-  return {{"kind", "open"}, {"rate", std::get<OpenLoop>(load).rate}};
+/// With stages `concurrency` or `rate` is the highest of them.
+  Json json;
+  if (const auto* closed = std::get_if<ClosedLoop>(&load)) {
+    json = {{"kind", "closed"}, {"concurrency", closed->concurrency}};
+    if (!closed->think_time.is_zero()) json["think_time"] = draw_text(closed->think_time);
+  } else {
+    const auto& open = std::get<OpenLoop>(load);
+    json = {{"kind", "open"}, {"rate", number(open.rate)}};
+    if (open.arrivals == Arrivals::gamma) json["shape"] = number(open.shape);
+  }
+  for (const Stage& stage : stages_of(load))
+    json["stages"].push_back(
+        {{stage.shape == Stage::Shape::hold ? "at" : "to", number(stage.level)}, {"for_s", seconds(stage.length)}});
+  return json;
 }
 
 Json parameters_json(const Parameters& parameters) {
@@ -226,6 +237,7 @@ Json scenario_document(const Scenario& scenario) {
 }
 
 Json summary_document(const Scenario& scenario, const Summary& summary, const std::vector<std::string>& files) {
+          {"index_header", scenario.index_header},
   Json mix = Json::object();
   for (const auto& [name, slice] : summary.mix)
     mix[name] = {{"counts", counts_json(slice.counts)},

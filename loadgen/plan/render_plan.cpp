@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "exporters/metrics/distribution.hpp"
+#include "loadgen/plan/level_profile.hpp"
 #include "loadgen/plan/units.hpp"
 
 namespace loadgen {
@@ -26,14 +27,40 @@ std::optional<double> expected_requests(const Scenario& scenario) {
   if (scenario.length.requests) return static_cast<double>(*scenario.length.requests);
   const auto* open = std::get_if<OpenLoop>(&scenario.load);
   if (open == nullptr || !scenario.length.duration) return std::nullopt;
-  return open->rate * seconds(*scenario.length.duration);
+  if (open->stages.empty()) return open->rate * seconds(*scenario.length.duration);
+  const LevelProfile profile(open->stages);
+  const std::int64_t begin = scenario.warmup.value_or(nanoseconds(0)).count();
+  return profile.area_at(begin + scenario.length.duration->count()) - profile.area_at(begin);
 }
 
 std::string load_text(const Scenario& scenario) {
+  const char* const highest = stages_of(scenario.load).empty() ? "" : "up to ";
   if (const auto* open = std::get_if<OpenLoop>(&scenario.load)) {
-    return fmt::format("open loop, {:g} requests/s, {} arrivals", open->rate, label(open->arrivals));
+    std::string text =
+        fmt::format("open loop, {}{:g} requests/s, {} arrivals", highest, open->rate, label(open->arrivals));
+    if (open->arrivals == Arrivals::gamma)
+      text += fmt::format(" (shape {:.4g}, CV {:.3g})", open->shape, 1 / std::sqrt(open->shape));
+    return text;
   }
-  return fmt::format("closed loop, {} in flight", std::get<ClosedLoop>(scenario.load).concurrency);
+  const auto& closed = std::get<ClosedLoop>(scenario.load);
+  std::string text = fmt::format("closed loop, {}{} in flight", highest, closed.concurrency);
+  if (!closed.think_time.is_zero()) text += fmt::format(", think time {}", draw_text(closed.think_time));
+  return text;
+}
+
+/// One line per stage, with the time at which it begins.
+void write_stages(Out out, const Scenario& scenario) {
+  nanoseconds begin{0};
+  double before = 0;
+  for (const Stage& stage : stages_of(scenario.load)) {
+    const bool holds = stage.shape == Stage::Shape::hold;
+    fmt::format_to(out, "    {:>10}  {}\n", duration_text(begin),
+                   holds ? fmt::format("{:g} for {}", stage.level, duration_text(stage.length))
+                         : fmt::format("{:g} to {:g} in {}", before, stage.level, duration_text(stage.length)));
+    begin += stage.length;
+    before = stage.level;
+  }
+  if (begin.count() > 0) fmt::format_to(out, "    {:>10}  {:g} until the end\n", duration_text(begin), before);
 }
 
 std::string window_text(const Scenario& scenario) {
@@ -100,6 +127,7 @@ std::string render_plan(const Scenario& scenario) {
   fmt::format_to(out, "{} ({})\n\n", scenario.name, scenario.source);
   fmt::format_to(out, "  load      {}\n  phases    {}\n  requests  {}\n", load_text(scenario), window_text(scenario),
                  requests_text(scenario));
+  write_stages(out, scenario);
   fmt::format_to(out, "  timeouts  connect {}, first token {}, total {}\n", duration_text(scenario.timeouts.connect),
                  duration_text(scenario.timeouts.first_token), duration_text(scenario.timeouts.total));
   fmt::format_to(out, "  seed      {}{}\n", scenario.seed,

@@ -29,5 +29,6 @@ std::optional<Route> route_from(std::string_view word) noexcept {
 const char* label(Arrivals arrivals) noexcept {
   return arrivals == Arrivals::poisson ? "poisson" : "constant";
 }
+  if (arrivals == Arrivals::gamma) return "gamma";
 
 }  // namespace loadgen

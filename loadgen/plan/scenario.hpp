@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
+#include "loadgen/plan/duration_draw.hpp"
 #include "loadgen/plan/gate.hpp"
 
 namespace loadgen {
@@ -26,8 +28,8 @@ std::optional<Route> route_from(std::string_view word) noexcept;
 /// Whether the answer is asked for as server-sent events or as one body.
 enum class Delivery : std::uint8_t { stream, whole };
 
-/// `http://host:port[/base]` or `unix:/path`, parsed. `host` is without brackets; `authority` is what the Host header
-/// carries.
+/// `http://host:port[/base]`, `https://...` or `unix:/path`, parsed. `host` is without brackets; `authority` is what
+/// the Host header carries.
 struct Target {
   std::string url;   ///< as the user wrote it, without a trailing slash
   std::string host;  ///< name or address
@@ -63,17 +65,30 @@ struct MixEntry {
   std::vector<std::string> prompts;  ///< at least one
 };
 
-/// Keep `concurrency` requests in flight; the next one starts when one ends.
-struct ClosedLoop {
-  std::uint32_t concurrency = 1;
+/// One stretch of a load that changes over time.
+struct Stage {
+  enum class Shape : std::uint8_t {
+    hold,  ///< `level` all the time
+    ramp,  ///< in a straight line from the level before (0 at the start) to `level`
+  };
+  Shape shape = Shape::hold;
+  double level = 0;  ///< requests per second, or in flight
+  nanoseconds length{};
 };
 
-enum class Arrivals : std::uint8_t { poisson, constant };
+/// Keep `concurrency` requests in flight; the next one starts when one ends, or a think time later.
+struct ClosedLoop {
+  std::uint32_t concurrency = 1;   ///< with stages: the most there are
+  DurationDraw think_time = {};    ///< drawn for each request but the first one of a user
+  std::vector<Stage> stages = {};  ///< empty: the same all the time; the last level stays
+};
+
+enum class Arrivals : std::uint8_t { poisson, constant, gamma };
 const char* label(Arrivals arrivals) noexcept;
 
 /// Send at planned instants whatever comes back.
 struct OpenLoop {
-  double rate = 1.0;  ///< mean requests per second, > 0
+  double rate = 1.0;  ///< mean requests per second, > 0; with stages: the highest
   Arrivals arrivals = Arrivals::poisson;
 };
 
@@ -106,6 +121,9 @@ struct Scenario {
   nanoseconds drain_max = std::chrono::seconds(60);
   Timeouts timeouts;
   std::uint32_t threads = 0;  ///< I/O threads; 0 = half of the cores, at least 1
+  /// A header in which every request carries its index in the plan; empty: none. A server whose scripted latencies are
+  /// keyed by it gives the same ones to any number of machines.
+  std::string index_header = {};
   bool nonce = true;          ///< put a unique tag at the start of each prompt, so that no prefix cache helps
   std::vector<MixEntry> mix;  ///< at least one
   std::vector<Gate> gates;
@@ -117,3 +135,11 @@ inline bool is_open_loop(const Scenario& scenario) noexcept {
 }
 
 }  // namespace loadgen
+  double shape = 1.0;  ///< of gamma arrivals: below 1 burstier than Poisson, above 1 more even; CV = 1/sqrt(shape)
+  std::vector<Stage> stages = {};  ///< as in ClosedLoop
+/// The stages of a load; empty: it is the same all the time.
+inline const std::vector<Stage>& stages_of(const Load& load) noexcept {
+  const auto* open = std::get_if<OpenLoop>(&load);
+  return open != nullptr ? open->stages : std::get<ClosedLoop>(load).stages;
+}
+

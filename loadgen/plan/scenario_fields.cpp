@@ -8,6 +8,8 @@
 
 #include "loadgen/plan/entry_fields.hpp"
 #include "loadgen/plan/gate_fields.hpp"
+#include "loadgen/plan/level_profile.hpp"
+#include "loadgen/plan/load_fields.hpp"
 #include "loadgen/plan/object_reader.hpp"
 
 namespace loadgen {
@@ -18,32 +20,17 @@ constexpr std::size_t max_entries = 1000;
 constexpr nanoseconds longest_run = 7 * 24h;
 constexpr nanoseconds longest_wait = 1h;  // what a latency histogram can hold
 
-std::optional<Load> read_load(const Document& document, const ObjectReader& scenario, ScenarioErrors& errors) {
-  if (!scenario.has("load")) {
-    scenario.fail("load", "is missing: {mode: closed, concurrency: 120} or {mode: open, rate: 200, arrivals: poisson}");
-    return std::nullopt;
-  }
-  if (scenario.find("load") == nullptr) return std::nullopt;
-  const ObjectReader load(document, scenario.pointer("load"), errors, {"mode", "concurrency", "rate", "arrivals"});
-  if (!load.is_mapping()) return std::nullopt;
-  if (!load.has("mode")) load.fail("mode", "is missing: closed (a number in flight) or open (a rate)");
-  const auto mode = load.word("mode", {"closed", "open"});
-  if (!mode) return std::nullopt;
-  const auto forbid = [&](const char* key, const char* why) {
-    if (load.has(key)) load.fail(key, why);
-  };
-  if (*mode == 0) {
-    forbid("rate", "belongs to mode open; a closed loop has a concurrency");
-    forbid("arrivals", "belongs to mode open");
-    if (!load.has("concurrency")) load.fail("concurrency", "is missing: how many requests to keep in flight");
-    const auto concurrency = load.integer("concurrency", {1, 100'000});
-    return ClosedLoop{static_cast<std::uint32_t>(concurrency.value_or(1))};
-  }
-  forbid("concurrency", "belongs to mode closed; an open loop has a rate");
-  if (!load.has("rate")) load.fail("rate", "is missing: how many requests per second to send");
-  const double rate = load.number("rate", {0.001, 1e6}).value_or(1.0);
-  const auto arrivals = load.word("arrivals", {"poisson", "constant"});
-  return OpenLoop{rate, arrivals == std::size_t{1} ? Arrivals::constant : Arrivals::poisson};
+/// Stages say how long the load lasts: what follows the warm-up is measured unless the scenario says otherwise.
+Length read_staged_length(const ObjectReader& reader, Scenario& scenario) {
+  if (reader.has("requests")) reader.fail("requests", "goes without stages only, whose lengths say how long to load");
+  if (!scenario.warmup) scenario.warmup = 0s;
+  Length length;
+  length.duration = reader.duration("duration", {1ms, longest_run});
+  if (reader.has("duration")) return length;
+  const nanoseconds all(LevelProfile(stages_of(scenario.load)).length_ns());
+  if (all <= *scenario.warmup) reader.fail("warmup", "takes all of the stages; nothing would be measured");
+  length.duration = all - *scenario.warmup;
+  return length;
 }
 
 Length read_length(const ObjectReader& scenario) {
@@ -79,7 +66,7 @@ Timeouts read_timeouts(const Document& document, const ObjectReader& scenario, S
 
 std::vector<MixEntry> read_mix(const Document& document, const ObjectReader& scenario,
                                const std::filesystem::path& folder, ScenarioErrors& errors) {
-  const EntryDefaults defaults = read_entry_defaults(document, scenario, errors);
+  const EntryDefaults defaults = read_entry_defaults(document, scenario, folder, errors);
   if (!scenario.has("mix"))
     scenario.fail("mix", "is missing: a list of entries such as {name: qa, model: qwen2, scenario: qa}");
   const Json* const mix = scenario.find("mix");
@@ -112,6 +99,10 @@ void read_scalars(const ObjectReader& reader, Scenario& scenario) {
   scenario.drain_max = reader.duration("drain_max", {0s, longest_wait}).value_or(scenario.drain_max);
   scenario.threads = static_cast<std::uint32_t>(reader.integer("threads", {0, 256}).value_or(0));
   scenario.nonce = reader.boolean("nonce").value_or(true);
+  scenario.index_header = reader.text("index_header", {64, TextRange::Kind::name}).value_or("");
+  if (!scenario.index_header.empty() &&
+      (!scenario.index_header.starts_with("x-") || scenario.index_header == "x-request-id"))
+    reader.fail("index_header", "must begin with 'x-' and not be 'x-request-id', such as x-sim-key");
 }
 
 }  // namespace
@@ -120,13 +111,13 @@ Scenario read_scenario_fields(const Document& document, const std::filesystem::p
   const ObjectReader reader(
       document, "", errors,
       {"schema_version", "name", "target", "route", "model", "seed", "load", "warmup", "duration", "requests",
-       "drain_max", "timeouts", "threads", "nonce", "headers", "parameters", "mix", "gates"});
+       "drain_max", "timeouts", "threads", "nonce", "index_header", "headers", "parameters", "mix", "gates"});
   Scenario scenario;
   scenario.source = document.source;
   read_scalars(reader, scenario);
   const std::optional<Load> load = read_load(document, reader, errors);
   if (load) scenario.load = *load;
-  scenario.length = read_length(reader);
+  scenario.length = stages_of(scenario.load).empty() ? read_length(reader) : read_staged_length(reader, scenario);
   scenario.timeouts = read_timeouts(document, reader, errors);
   scenario.mix = read_mix(document, reader, folder, errors);
   scenario.gates = read_gates(reader, document, scenario, load ? LoadKnown::yes : LoadKnown::no, errors);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "loadgen/plan/document.hpp"
+#include "loadgen/plan/load_fields.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/plan/text.hpp"
 
@@ -51,20 +52,56 @@ bool is_open(const Document& document) {
   return load != document.root.end() && load->is_object() && load->value("mode", Json()) == Json("open");
 }
 
+/// Which of the flags that say how much load there is was given; more than one contradict each other.
+struct AmountFlag {
+  const Text ScenarioFlags::*value;
+  const char* name;
+  const char* mode;
+  const char* field;
+};
+constexpr AmountFlag amount_flags[] = {
+    {&ScenarioFlags::concurrency, "--concurrency", "closed", "concurrency"},
+    {&ScenarioFlags::rate, "--rate", "open", "rate"},
+    {&ScenarioFlags::concurrency_stages, "--concurrency-stages", "closed", "stages"},
+    {&ScenarioFlags::rate_stages, "--rate-stages", "open", "stages"},
+};
+
+/// The load of another loop is replaced as a whole; of the same one what it says besides its height stays.
+void write_amount(Document& document, const AmountFlag& amount, const Text& value, FlagWriter& writer) {
+  const bool changes_loop = is_open(document) != (std::string_view(amount.mode) == "open");
+  if (changes_loop || !document.root.contains("load")) {
+    writer.set("/load", amount.name, Json{{"mode", amount.mode}});
+  } else if (document.root["load"].is_object()) {
+    for (const char* field : {"concurrency", "rate", "stages"}) document.root["load"].erase(field);
+    writer.set("/load/mode", amount.name, amount.mode);
+  }
+  const std::string pointer = std::string("/load/") + amount.field;
+  if (std::string_view(amount.field) != "stages") return writer.set_plain(pointer, amount.name, value);
+  if (!writer.is_clean(amount.name, *value)) return;
+  auto stages = stages_from_text(*value);
+  if (!stages) return writer.fail(amount.name, "is written as in 'at 10 for 30s, to 100 for 1m, at 100 for 2m'");
+  writer.set(pointer, amount.name, std::move(*stages));
+}
+
 void write_load(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
-  if (flags.concurrency && flags.rate) {
-    return writer.fail("--rate", "excludes --concurrency: a load is either a rate or a number in flight");
+  const AmountFlag* given = nullptr;
+  for (const AmountFlag& amount : amount_flags) {
+    if (!(flags.*amount.value)) continue;
+    if (given != nullptr)
+      return writer.fail(amount.name,
+                         std::string("excludes ") + given->name +
+                             ": a load is either a rate or a number in flight, and either one height or stages");
+    given = &amount;
   }
-  if (flags.concurrency) {
-    writer.set("/load", "--concurrency", Json{{"mode", "closed"}});
-    writer.set_plain("/load/concurrency", "--concurrency", flags.concurrency);
-  }
-  if (flags.rate) {
-    if (!is_open(document)) writer.set("/load", "--rate", Json{{"mode", "open"}});
-    writer.set_plain("/load/rate", "--rate", flags.rate);
-  }
-  if (flags.arrivals && !is_open(document)) return writer.fail("--arrivals", "needs a rate: give --rate as well");
+  if (given != nullptr) write_amount(document, *given, flags.*(given->value), writer);
+  if ((flags.arrivals || flags.cv) && !is_open(document))
+    return writer.fail(flags.arrivals ? "--arrivals" : "--cv", "needs a rate: give --rate as well");
+  if (flags.think_time && is_open(document))
+    return writer.fail("--think-time", "needs a closed loop: give --concurrency as well");
   writer.set_text("/load/arrivals", "--arrivals", flags.arrivals);
+  if (flags.cv && document.root["load"].is_object()) document.root["load"].erase("shape");
+  writer.set_plain("/load/cv", "--cv", flags.cv);
+  writer.set_text("/load/think_time", "--think-time", flags.think_time);
 }
 
 void write_length(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
@@ -123,6 +160,7 @@ void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& wr
     writer.set_text("/timeouts/total", "--timeout", flags.timeout);
   writer.set_plain("/seed", "--seed", flags.seed);
   writer.set_plain("/threads", "--threads", flags.threads);
+  writer.set_text("/index_header", "--index-header", flags.index_header);
   write_gates(document, flags, writer);
 }
 
@@ -137,8 +175,10 @@ Document document_from_flags(const ScenarioFlags& flags, ScenarioErrors& errors)
   };
   need(flags.target, "--target", "--target http://127.0.0.1:8080");
   need(flags.route, "--route", "--route tgi-stream");
-  if (!flags.concurrency && !flags.rate) writer.fail("--concurrency", "or --rate is missing: how much load?");
-  if (!flags.duration && !flags.requests) writer.fail("--duration", "or --requests is missing: how long?");
+  const bool staged = flags.concurrency_stages || flags.rate_stages;
+  if (!flags.concurrency && !flags.rate && !staged)
+    writer.fail("--concurrency", "or --rate is missing: how much load?");
+  if (!flags.duration && !flags.requests && !staged) writer.fail("--duration", "or --requests is missing: how long?");
   writer.set("/schema_version", "command line", 1);
   const auto route = route_from(flags.route.value_or(""));
   const std::string name = route ? label(*route) : "run";  // a wrong route is reported once, where it is read

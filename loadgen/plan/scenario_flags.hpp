@@ -14,6 +14,7 @@ struct Document;
 
 struct ScenarioFlags {
   // Valid with a file too, whose values they replace.
+  std::optional<std::string> rate_stages, concurrency_stages, cv, think_time, index_header;
   std::optional<std::string> name, target, concurrency, rate, arrivals, duration, requests, warmup, drain_max, timeout,
       seed, threads, max_new_tokens;
   std::vector<std::string> gates;  ///< added to the file's

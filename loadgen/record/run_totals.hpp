@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,13 @@ struct RunFacts {
   Window window;
   std::int64_t mono_end_ns = 0;  ///< everything has ended
   std::uint32_t threads = 1;
-  bool interrupted = false;   ///< stopped by a signal: the result is partial
-  bool warmup_steady = true;  ///< false: warm-up by rule hit its limit before the load was steady
+  std::uint32_t shard = 0, shards = 1;      ///< which process of how many
+  std::string shard_source;                 ///< how it knew; empty: a run of one process
+  std::string shard_attempt;                ///< as the launcher counts, if it does
+  std::optional<std::int64_t> start_at_ns;  ///< common start asked for, Unix time
+  std::int64_t start_error_ns = 0;          ///< where request time 0 was in real time, less `start_at_ns`
+  bool interrupted = false;                 ///< stopped by a signal: the result is partial
+  bool warmup_steady = true;                ///< false: warm-up by rule hit its limit before the load was steady
   double warmup_s = 0;
   double max_thread_cpu_share = 0;      ///< busiest I/O thread, CPU / wall over the window
   std::int64_t clock_error_ns = 0;      ///< the most a kernel stamp is off by being converted to the monotonic clock

@@ -1,0 +1,32 @@
+// The canonical text of a plan, hashed.
+#include "loadgen/export/plan_hash.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "exporters/metrics/hdr_histogram.hpp"
+#include "loadgen/export/sha256.hpp"
+#include "loadgen/export/summary_json.hpp"
+
+namespace loadgen {
+
+std::string plan_hash(const Scenario& scenario, std::uint32_t shards, std::optional<std::int64_t> start_at_ns) {
+  nlohmann::ordered_json document = scenario_document(scenario);
+  document.erase("source");
+  document["shards"] = shards;
+  document["start_at_ns"] = start_at_ns ? nlohmann::ordered_json(*start_at_ns) : nlohmann::ordered_json(nullptr);
+  const exporters::HdrConfig shape;
+  document["histograms"] = {shape.lowest, shape.highest, shape.digits};
+  document["version"] = PLUMBLINE_VERSION;
+  for (const Gate& gate : scenario.gates) document["gates"].push_back(gate.text);
+  Sha256 hash;
+  hash.add(render_json_line(document));
+  for (const MixEntry& entry : scenario.mix) {
+    for (const std::string& prompt : entry.prompts) {
+      hash.add(std::to_string(prompt.size()) + ":");  // so that no two lists of prompts run into the same text
+      hash.add(prompt);
+    }
+  }
+  return hash.finish();
+}
+
+}  // namespace loadgen
