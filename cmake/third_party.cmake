@@ -6,10 +6,17 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(CURL REQUIRED)
 find_package(ZLIB REQUIRED)
+find_package(OpenSSL REQUIRED)
 find_package(yaml-cpp REQUIRED)
 if(NOT TARGET yaml-cpp::yaml-cpp) # Debian 12's 0.7 exports the name without a namespace.
   add_library(yaml-cpp::yaml-cpp ALIAS yaml-cpp)
 endif()
+
+find_library(PLUMBLINE_PCRE2 NAMES pcre2-8 REQUIRED) # Debian 12's package brings no CMake file.
+find_path(PLUMBLINE_PCRE2_HEADERS NAMES pcre2.h REQUIRED)
+add_library(PCRE2::8BIT UNKNOWN IMPORTED)
+set_target_properties(PCRE2::8BIT PROPERTIES
+  IMPORTED_LOCATION ${PLUMBLINE_PCRE2} INTERFACE_INCLUDE_DIRECTORIES ${PLUMBLINE_PCRE2_HEADERS})
 
 # Asio and Beast are compiled once here instead of in every file that includes them.
 add_library(plumbline_asio STATIC ${CMAKE_SOURCE_DIR}/cmake/boost_asio.cpp)

@@ -93,6 +93,8 @@ void add_run(CLI::App& app, Arguments& arguments) {
   add_text(run, "--max-new-tokens", flags.max_new_tokens, "N", "Tokens to generate per request (default 128)",
            "Scenario");
   add_text(run, "--route", flags.route, "ROUTE", "tgi-stream, tgi, openai-chat, openai-completions or gateway", what);
+  add_text(run, "--endpoint", flags.endpoint, "NAME|FILE",
+           "Instead of --route: a server described by a template, such as ollama-generate", what);
   add_text(run, "--model", flags.model, "M", "Model name sent with each request", what);
   add_text(run, "--scenario", flags.scenario, "WORD",
            "qa, summarize or rewrite: chooses default prompts; sent on the gateway", what);
@@ -113,17 +115,17 @@ void add_run(CLI::App& app, Arguments& arguments) {
   add_text(run, "--influx", arguments.influx, "URL", "Also store points in InfluxDB, http://HOST:PORT/DB", keep);
   add_text(run, "--influx-credentials", arguments.influx_credentials, "FILE", "Credentials for --influx", keep);
   add_text(run, "--threads", flags.threads, "N", "I/O threads; 0: half of the cores (default)", "Generator");
-  run.add_flag("--quiet", arguments.quiet, "No progress display")->group("Generator");
-}
   add_text(run, "--index-header", flags.index_header, "NAME",
            "Send each request's number in the plan in this header, such as x-sim-key", "Generator");
-
+  run.add_flag("--quiet", arguments.quiet, "No progress display")->group("Generator");
   run.add_flag("--dry-run", arguments.dry_run, "Print the plan and send nothing")->group("Generator");
   const char* const several = "Several processes or machines";
   add_text(run, "--shard", arguments.shard, "K/N", "Send part K (from 0) of N of the plan; results go to DIR/shard-K",
            several);
   add_text(run, "--start-at", arguments.start_at, "UNIX-TIME",
            "Start all processes at this instant, seconds since 1970; needed with several", several);
+}
+
 void add_others(CLI::App& app, Arguments& arguments) {
   CLI::App& check =
       *app.add_subcommand("check", "Validate a scenario file without sending anything")->footer(check_footer);
@@ -169,8 +171,6 @@ bool read_influx(const Arguments& arguments, ExportOptions& exports) {
   return true;
 }
 
-Command make_run(const Arguments& arguments) {
-  auto scenario =
 const char* environment(const char* name) {
   return std::getenv(name);
 }
@@ -203,6 +203,8 @@ bool read_sharding(const Arguments& arguments, RunCommand& command) {
   return true;
 }
 
+Command make_run(const Arguments& arguments) {
+  auto scenario =
       arguments.file ? read_scenario_file(*arguments.file, arguments.flags) : scenario_from_flags(arguments.flags);
   if (!scenario) {
     const char* const hint =
@@ -221,9 +223,9 @@ bool read_sharding(const Arguments& arguments, RunCommand& command) {
   command.exports.record = record == "all" ? RecordLevel::all : RecordLevel::summary;
   if (!read_influx(arguments, command.exports)) return Done{ExitCode::bad_usage};
   command.progress = arguments.quiet ? ProgressKind::quiet : ProgressKind::automatic;
+  command.only_show = arguments.dry_run;
   return command;
 }
-  command.only_show = arguments.dry_run;
 
 Command make_check(const Arguments& arguments) {
   if (!arguments.file)

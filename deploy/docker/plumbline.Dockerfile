@@ -7,7 +7,7 @@ RUN ./dev build refserver loadgen && strip build/release/bin/refserver build/rel
 
 FROM debian:12.11-slim AS runtime
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates libcurl4 libfmt9 libyaml-cpp0.7 zlib1g \
+ && apt-get install -y --no-install-recommends ca-certificates libcurl4 libfmt9 libpcre2-8-0 libssl3 libyaml-cpp0.7 zlib1g \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --system --uid 10001 --home-dir /plumbline plumbline \
  && install -d -o plumbline /plumbline

@@ -1,12 +1,14 @@
 // The event rules of each wire protocol; see docs/metrics.md for the table they implement.
 #include "loadgen/drive/answer.hpp"
 
+#include <algorithm>
+
+#include "loadgen/plan/pattern.hpp"
+
 namespace loadgen {
 namespace {
 
-bool is_openai(Route route) noexcept {
-  return route == Route::openai_chat || route == Route::openai_completions;
-}
+constexpr std::size_t kept_text_bytes = 1 << 20;  ///< an expectation looks at no more
 
 std::string_view trimmed(std::string_view s) noexcept {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
@@ -14,13 +16,25 @@ std::string_view trimmed(std::string_view s) noexcept {
   return s;
 }
 
-/// The start of a text on one line, for error messages.
-std::string excerpt(std::string_view text) {
-  std::string line(text.substr(0, 160));
-  for (char& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+bool is_blank(std::string_view text) noexcept {
+  return text.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos;
+}
+
+/// Servers repeat what they were sent: no word of a header's value may get into results that way. Words of less than
+/// six characters are no secrets.
+void mask_headers(std::string& text, const Headers& headers) {
+  constexpr std::size_t shortest = 6;
+  for (const auto& [name, value] : headers) {
+    std::string_view rest = value;
+    while (!rest.empty()) {
+      const std::size_t end = std::min(rest.find(' '), rest.size());
+      const std::string_view word = rest.substr(0, end);
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+      if (word.size() < shortest) continue;
+      for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 3))
+        text.replace(at, word.size(), "***");
+    }
   }
-  return line;
 }
 
 Outcome status_outcome(int status) noexcept {
@@ -32,22 +46,33 @@ Outcome status_outcome(int status) noexcept {
 
 void AnswerReader::start(const MixEntry& entry, RequestRecord& record) {
   entry_ = &entry;
+  endpoint_ = entry.endpoint.get();
   record_ = &record;
+  const bool is_openai = entry.route == Route::openai_chat || entry.route == Route::openai_completions;
+  wire_ = is_openai ? Wire::openai : entry.route == Route::custom ? Wire::custom : Wire::tgi;
   fields_.clear();
   done_ = final_ = failed_ = whole_read_ = continuous_usage_ = false;
+  keeps_text_ = entry.expect.needs_text();
   usage_so_far_ = 0;
+  longest_text_ = 0;
   last_index_.reset();
   usage_.reset();
+  text_.clear();
+  model_.clear();
+}
+
+bool AnswerReader::read_fields(std::string_view json) {
+  if (endpoint_ == nullptr) return read_answer_fields(json, fields_);
+  return read_answer_fields(json, endpoint_->paths, endpoint_->end_value, fields_);
 }
 
 bool AnswerReader::on_event(std::string_view data, std::int64_t at_ns) {
   if (failed_ || done_) return false;
-  if (trimmed(data) == "[DONE]") {
-    done_ = final_ = true;
-    record_->stamps.end = at_ns;
+  if (is_end_data(data)) {
+    end_here(at_ns);
     return false;
   }
-  if (!read_answer_fields(data, fields_)) {
+  if (!read_fields(data)) {
     failed_ = true;
     record_->outcome = Outcome::malformed;
     record_->error = "an event is not a JSON object: " + excerpt(data);
@@ -57,23 +82,60 @@ bool AnswerReader::on_event(std::string_view data, std::int64_t at_ns) {
     note_error();
     return false;
   }
-  const bool usage_grew = fields_.generated_tokens && *fields_.generated_tokens > usage_so_far_ && fields_.choices > 0;
-  if (is_token_event() || (is_openai(entry_->route) && usage_grew)) on_token_event(at_ns, tokens_in_event());
+  if (is_token_event()) on_token_event(at_ns, tokens_in_event());
+  note_facts();
+  final_ = final_ || fields_.has_generated_text || !fields_.finish_reason.empty();
+  if (!fields_.ends) return true;
+  end_here(at_ns);
+  return false;
+}
+
+bool AnswerReader::is_end_data(std::string_view data) const noexcept {
+  const std::string_view end = endpoint_ == nullptr ? std::string_view("[DONE]") : endpoint_->end_data;
+  return !end.empty() && trimmed(data) == end;
+}
+
+void AnswerReader::end_here(std::int64_t at_ns) noexcept {
+  done_ = final_ = true;
+  record_->stamps.end = at_ns;
+}
+
+void AnswerReader::note_facts() {
   if (fields_.generated_tokens) usage_ = fields_.generated_tokens;
   if (fields_.prompt_tokens) record_->input_tokens = fields_.prompt_tokens;
   if (!fields_.finish_reason.empty()) record_->finish_reason = fields_.finish_reason;
-  final_ = final_ || fields_.has_generated_text || !fields_.finish_reason.empty();
-  return true;
+  if (keeps_text_) keep_text();
+  if (!entry_->expect.model.empty() && model_.empty()) model_ = unescaped(fields_.model);
+}
+
+/// TGI's last event has the whole text, and so has each event of an endpoint whose text grows.
+void AnswerReader::keep_text() {
+  const bool is_whole = fields_.generated_text.data() != nullptr;
+  const std::string_view part = is_whole ? fields_.generated_text : fields_.text;
+  if (is_whole || (endpoint_ != nullptr && endpoint_->text_grows && !part.empty())) text_.clear();
+  text_.append(part.substr(0, kept_text_bytes - text_.size()));
+}
+
+/// The finish chunk of some servers holds the final usage: no token, unless the counts were running all along.
+bool AnswerReader::says_end() const noexcept {
+  return fields_.ends || !fields_.finish_reason.empty();
 }
 
 bool AnswerReader::is_token_event() const noexcept {
-  if (!is_openai(entry_->route)) return fields_.has_token;
-  return fields_.choices > 0 && (fields_.has_text || fields_.has_reasoning || fields_.has_call);
+  if (wire_ == Wire::tgi) return fields_.has_token;
+  if (wire_ == Wire::openai && fields_.choices == 0) return false;
+  const bool has_more =
+      endpoint_ != nullptr && endpoint_->text_grows ? fields_.text.size() > longest_text_ : fields_.has_text;
+  if (has_more || fields_.has_reasoning || fields_.has_call) return true;
+  const bool usage_grew = fields_.generated_tokens && *fields_.generated_tokens > usage_so_far_;
+  return usage_grew && (continuous_usage_ || !says_end());
 }
 
 std::uint32_t AnswerReader::tokens_in_event() {
-  if (!is_openai(entry_->route)) return 1;  // TGI sends one token per event
-  if (!fields_.generated_tokens) return 0;  // unknown until the final usage says so
+  longest_text_ = std::max(longest_text_, fields_.text.size());
+  if (wire_ == Wire::tgi || (endpoint_ != nullptr && endpoint_->one_token_each)) return 1;
+  if (!fields_.generated_tokens) return 0;                                     // unknown until the final usage says so
+  if (says_end() && !continuous_usage_ && !record_->events.empty()) return 0;  // which this is
   continuous_usage_ = true;
   const std::uint32_t tokens = *fields_.generated_tokens - std::min(usage_so_far_, *fields_.generated_tokens);
   usage_so_far_ = *fields_.generated_tokens;
@@ -91,7 +153,7 @@ void AnswerReader::on_token_event(std::int64_t at_ns, std::uint32_t tokens) {
 void AnswerReader::note_error() {
   failed_ = true;
   record_->error = fields_.error.empty() ? "the server sent an error without a message" : excerpt(fields_.error);
-  record_->error_type = fields_.error_type;
+  record_->error_type = excerpt(fields_.error_type);
   const bool overloaded = fields_.error_type == "overloaded" || fields_.error == "Model is overloaded";
   record_->outcome = !record_->events.empty() ? Outcome::stream_error_partial
                      : overloaded             ? Outcome::overloaded
@@ -100,7 +162,7 @@ void AnswerReader::note_error() {
 
 void AnswerReader::on_whole_body(std::string_view body) {
   whole_read_ = true;
-  if (!read_answer_fields(body, fields_)) {
+  if (!read_fields(body)) {
     failed_ = true;
     record_->outcome = Outcome::malformed;
     record_->error = "the body is not a JSON object: " + excerpt(body);
@@ -110,18 +172,16 @@ void AnswerReader::on_whole_body(std::string_view body) {
     note_error();
     return;
   }
-  if (fields_.generated_tokens) usage_ = fields_.generated_tokens;
-  if (fields_.prompt_tokens) record_->input_tokens = fields_.prompt_tokens;
-  record_->finish_reason = fields_.finish_reason;
-  final_ = fields_.has_generated_text || fields_.choices > 0;
+  note_facts();
+  final_ = wire_ == Wire::custom ? fields_.text.data() != nullptr : fields_.has_generated_text || fields_.choices > 0;
 }
 
 void AnswerReader::on_error_body(std::string_view body, int status) {
   failed_ = true;
   record_->outcome = status_outcome(status);
-  if (read_answer_fields(body, fields_) && fields_.has_error) {
+  if ((read_fields(body) && fields_.has_error) || (read_answer_fields(body, fields_) && fields_.has_error)) {
     record_->error = excerpt(fields_.error);
-    record_->error_type = fields_.error_type;
+    record_->error_type = excerpt(fields_.error_type);
   } else {
     record_->error = body.empty() ? "HTTP " + std::to_string(status) : excerpt(body);
   }
@@ -130,6 +190,7 @@ void AnswerReader::on_error_body(std::string_view body, int status) {
 void AnswerReader::finish_complete(std::int64_t at_ns) {
   if (record_->stamps.end == 0) record_->stamps.end = at_ns;
   if (!failed_) record_->streamed ? settle_stream() : settle_whole();
+  if (record_->outcome == Outcome::ok) check_expectation();
   settle_token_counts();
 }
 
@@ -145,6 +206,15 @@ void AnswerReader::finish_cut(Outcome outcome, std::string why, std::int64_t at_
 }
 
 void AnswerReader::settle_stream() {
+  // An endpoint without any word for the end ends with its body.
+  if (endpoint_ != nullptr && endpoint_->end_data.empty() && !endpoint_->paths.has(Field::end) &&
+      !endpoint_->paths.has(Field::finish_reason)) {
+    final_ = true;
+  }
+  // One that has a word for it is not at its end before.
+  if (endpoint_ != nullptr && !done_ && (!endpoint_->end_data.empty() || endpoint_->paths.has(Field::end))) {
+    final_ = false;
+  }
   if (record_->events.empty()) {
     record_->outcome = final_ || done_ ? Outcome::empty_output : Outcome::truncated;
     record_->error = final_ || done_ ? "the stream ended without a token" : "the stream ended before anything was said";
@@ -159,12 +229,11 @@ void AnswerReader::settle_stream() {
 void AnswerReader::settle_whole() {
   if (!whole_read_ || !final_) {
     record_->outcome = Outcome::malformed;
-    record_->error = "the body has neither generated_text nor choices";
+    record_->error = wire_ == Wire::custom ? "the body has no text at the endpoint's place for it"
+                                           : "the body has neither generated_text nor choices";
     return;
   }
-  const bool empty = usage_                      ? *usage_ == 0
-                     : !is_openai(entry_->route) ? fields_.generated_text_empty
-                                                 : !fields_.has_text;
+  const bool empty = usage_ ? *usage_ == 0 : wire_ == Wire::tgi ? fields_.generated_text_empty : !fields_.has_text;
   record_->outcome = empty ? Outcome::empty_output : Outcome::ok;
   if (empty) record_->error = "the answer has no token";
 }
@@ -177,14 +246,60 @@ void AnswerReader::settle_token_counts() {
   } else if (!events.empty()) {
     std::uint32_t known = 0;
     for (const TokenEvent& event : events) known += event.tokens;
-    const bool streamed_counts = !is_openai(entry_->route) || continuous_usage_;
+    const bool streamed_counts =
+        wire_ == Wire::tgi || continuous_usage_ || (endpoint_ != nullptr && endpoint_->one_token_each);
     record_->output_tokens = streamed_counts ? known : static_cast<std::uint32_t>(events.size());
     record_->token_source = streamed_counts ? TokenSource::server_stream : TokenSource::chunks;
   }
   // Each event brings at least one token: as many tokens as events means one each.
-  if (is_openai(entry_->route) && !continuous_usage_ && usage_ && *usage_ == events.size()) {
+  if (wire_ != Wire::tgi && !continuous_usage_ && usage_ && *usage_ == events.size()) {
     for (TokenEvent& event : events) event.tokens = 1;
   }
+}
+
+void AnswerReader::check_expectation() {
+  if (entry_->expect.is_any()) return;
+  std::string broken = broken_expectation();
+  if (broken.empty()) return;
+  record_->outcome = Outcome::bad_content;
+  record_->error = std::move(broken);
+}
+
+/// What is not as expected; the text itself is not repeated, so that one mistake stays one kind of error.
+std::string AnswerReader::broken_expectation() const {
+  const Expectation& expect = entry_->expect;
+  const auto& reasons = expect.finish_reasons;
+  if (!reasons.empty() && std::find(reasons.begin(), reasons.end(), record_->finish_reason) == reasons.end())
+    return "the finish reason is '" + excerpt(record_->finish_reason) + "', which is not one of those expected";
+  if (!expect.model.empty() && model_ != expect.model) {
+    return model_.empty() ? "the answer does not say which model it is from"
+                          : "the answer is from the model '" + excerpt(model_) + "', not from the expected one";
+  }
+  if (!expect.needs_text()) return {};
+  const std::string text = unescaped(text_);
+  if (expect.not_empty && is_blank(text)) return "the text is blank";
+  if (!expect.matches) return {};
+  switch (expect.matches->find_in(text)) {
+    case Pattern::Found::yes:
+      return {};
+    case Pattern::Found::no:
+      return "the text does not match the expected pattern";
+    case Pattern::Found::gave_up:
+      break;
+  }
+  return "the expected pattern gave up on the text at its limit of steps";
+}
+
+/// The start of a text on one line, without what headers hold, for error messages.
+std::string AnswerReader::excerpt(std::string_view text) const {
+  constexpr std::size_t shown = 160;
+  std::string line(text.substr(0, 64 * 1024));
+  mask_headers(line, entry_->headers);
+  if (line.size() > shown) line.resize(shown);
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  }
+  return line;
 }
 
 }  // namespace loadgen

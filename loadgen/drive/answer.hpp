@@ -8,6 +8,7 @@
 
 #include "loadgen/drive/answer_fields.hpp"
 #include "loadgen/drive/request_record.hpp"
+#include "loadgen/plan/endpoint_template.hpp"
 #include "loadgen/plan/scenario.hpp"
 
 namespace loadgen {
@@ -30,29 +31,46 @@ class AnswerReader {
   void finish_complete(std::int64_t at_ns);
   void finish_cut(Outcome outcome, std::string why, std::int64_t at_ns);
 
-  /// [DONE] was seen: the answer ended there, whatever the connection still delivers.
+  /// [DONE], or what an endpoint has instead, was seen: the answer ended there, whatever the connection still delivers.
   bool is_done() const noexcept { return done_; }
 
  private:
+  enum class Wire : std::uint8_t { tgi, openai, custom };
+
+  bool read_fields(std::string_view json);
   void on_token_event(std::int64_t at_ns, std::uint32_t tokens);
   std::uint32_t tokens_in_event();
   bool is_token_event() const noexcept;
+  bool is_end_data(std::string_view data) const noexcept;
+  bool says_end() const noexcept;
+  void end_here(std::int64_t at_ns) noexcept;
+  void note_facts();
+  void keep_text();
   void note_error();
   void settle_stream();
   void settle_whole();
   void settle_token_counts();
+  void check_expectation();
+  std::string broken_expectation() const;
+  std::string excerpt(std::string_view text) const;
 
   const MixEntry* entry_ = nullptr;
+  const EndpointTemplate* endpoint_ = nullptr;  ///< of a custom wire
   RequestRecord* record_ = nullptr;
   AnswerFields fields_;
-  bool done_ = false;    ///< [DONE]
+  Wire wire_ = Wire::tgi;
+  bool done_ = false;    ///< [DONE], or what an endpoint says instead
   bool final_ = false;   ///< generated_text or a finish reason: the answer is whole
   bool failed_ = false;  ///< error event or unreadable event
   bool whole_read_ = false;
+  bool keeps_text_ = false;
   std::uint32_t usage_so_far_ = 0;
+  std::size_t longest_text_ = 0;             ///< of an endpoint whose events repeat the text so far
   std::optional<std::uint32_t> last_index_;  ///< of the token event before
   bool continuous_usage_ = false;
   std::optional<std::uint32_t> usage_;
+  std::string text_;   ///< of the answer, escapes and all; only where an expectation needs it
+  std::string model_;  ///< who answered; the same
 };
 
 }  // namespace loadgen

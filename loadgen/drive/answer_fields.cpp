@@ -32,7 +32,10 @@ enum class Node : std::uint8_t {
   prompt_tokens,
   finish_reason,
   text,
-  reasoning
+  token_text,
+  reasoning,
+  model,
+  end
 };
 
 /// The node that `key` leads to from `parent`.
@@ -48,6 +51,10 @@ Node child(Node parent, std::string_view key) noexcept {
       if (key == "tokens") return Node::generated_tokens;
       if (key == "error") return Node::error;
       if (key == "error_type") return Node::error_type;
+      if (key == "model") return Node::model;
+      break;
+    case Node::token:
+      if (key == "text") return Node::token_text;
       break;
     case Node::details:
       if (key == "finish_reason") return Node::finish_reason;
@@ -101,21 +108,55 @@ const char* find_special(const char* at, const char* end) noexcept {
   return at;
 }
 
+/// The shapes of the routes: a place is what it means.
+struct KnownShapes {
+  using Place = Node;
+  static constexpr Place root() noexcept { return Node::root; }
+  static Node meaning(Place place) noexcept { return place; }
+  static Place key(Place parent, std::string_view name) noexcept { return child(parent, name); }
+  /// Of the choices only the first is read; tool calls are looked through whole; other lists hold nothing of ours.
+  static Place item(Place parent, std::size_t index) noexcept {
+    if (parent == Node::tool_calls) return parent;
+    return parent == Node::choices && index == 0 ? Node::choice : Node::other;
+  }
+  static std::string_view end_value() noexcept { return {}; }
+};
+
+/// The shape an endpoint's template describes.
+struct TemplateShape {
+  using Place = FieldPaths::Node;
+  static constexpr Place root() noexcept { return FieldPaths::root; }
+  Node meaning(Place place) const noexcept {
+    constexpr Node nodes[] = {Node::other,      Node::text,          Node::finish_reason,    Node::error,
+                              Node::error_type, Node::prompt_tokens, Node::generated_tokens, Node::model,
+                              Node::end};
+    return nodes[static_cast<std::size_t>(paths.field(place))];
+  }
+  Place key(Place parent, std::string_view name) const noexcept { return paths.child(parent, name); }
+  Place item(Place parent, std::size_t index) const noexcept { return paths.item(parent, index); }
+  std::string_view end_value() const noexcept { return end; }
+
+  const FieldPaths& paths;
+  std::string_view end;
+};
+
 /// Reads one JSON text (RFC 8259) front to back. Strings that nobody asks for are skipped, not copied; their UTF-8 is
 /// not judged.
+template <class Shape>
 class FieldReader {
  public:
-  FieldReader(std::string_view json, AnswerFields& fields)
-      : at_(json.data()), end_(json.data() + json.size()), fields_(fields) {}
+  FieldReader(std::string_view json, const Shape& shape, AnswerFields& fields)
+      : at_(json.data()), end_(json.data() + json.size()), shape_(shape), fields_(fields) {}
 
   bool read() {
     skip_space();
-    if (at_ == end_ || *at_ != '{' || !read_object(Node::root)) return false;
+    if (at_ == end_ || *at_ != '{' || !read_object(shape_.root())) return false;
     skip_space();
     return at_ == end_;
   }
 
  private:
+  using Place = typename Shape::Place;
   static constexpr unsigned depth_limit = 64;  // deeper than any real answer
 
   void skip_space() noexcept {
@@ -128,14 +169,20 @@ class FieldReader {
     return true;
   }
 
-  bool read_value(Node node) {
+  bool read_value(Place place) {
     skip_space();
     if (at_ == end_) return false;
+    if (*at_ == '{') return read_object(place);
+    if (*at_ == '[') return read_array(place);
+    const Node node = shape_.meaning(place);
+    const char* const begin = at_;
+    if (!read_scalar(node)) return false;
+    if (node == Node::end) note_end({begin, static_cast<std::size_t>(at_ - begin)});
+    return true;
+  }
+
+  bool read_scalar(Node node) {
     switch (*at_) {
-      case '{':
-        return read_object(node);
-      case '[':
-        return read_array(node);
       case '"':
         return read_text(node);
       case 'n':
@@ -149,8 +196,13 @@ class FieldReader {
     }
   }
 
-  bool read_object(Node node) {
+  void note_end(std::string_view value) noexcept {
+    fields_.ends = shape_.end_value().empty() ? value != "null" : value == shape_.end_value();
+  }
+
+  bool read_object(Place place) {
     if (++depth_ > depth_limit) return false;
+    const Node node = shape_.meaning(place);
     if (node == Node::token) fields_.has_token = true;
     if (node == Node::error) fields_.has_error = true;
     ++at_;
@@ -160,24 +212,23 @@ class FieldReader {
       std::string_view key;
       if (!read_string(key)) return false;
       const bool escaped = key.find('\\') != std::string_view::npos;
-      const Node next = escaped ? child(node, unescaped(key)) : child(node, key);
+      const Place next = escaped ? shape_.key(place, unescaped(key)) : shape_.key(place, key);
       if (!take(':') || !read_value(next)) return false;
     } while (take(','));
     --depth_;
     return take('}');
   }
 
-  bool read_array(Node node) {
+  bool read_array(Place place) {
     if (++depth_ > depth_limit) return false;
-    const bool is_choices = node == Node::choices;
+    const bool is_choices = shape_.meaning(place) == Node::choices;
     if (is_choices) fields_.has_choices = true;
     ++at_;
     if (take(']')) return --depth_, true;
+    std::size_t index = 0;
     do {
-      // Of the choices only the first is read; tool calls are looked through whole; other lists hold nothing of ours.
-      Node item = node == Node::tool_calls ? node : Node::other;
-      if (is_choices && ++fields_.choices == 1) item = Node::choice;
-      if (!read_value(item)) return false;
+      if (is_choices) ++fields_.choices;
+      if (!read_value(shape_.item(place, index++))) return false;
     } while (take(','));
     --depth_;
     return take(']');
@@ -214,12 +265,20 @@ class FieldReader {
       case Node::generated_text:
         fields_.has_generated_text = true;
         fields_.generated_text_empty = raw.empty();
+        fields_.generated_text = raw;
         break;
       case Node::finish_reason:
         fields_.finish_reason = unescaped(raw);
         break;
       case Node::text:
         fields_.has_text = fields_.has_text || !raw.empty();
+        fields_.text = raw;
+        break;
+      case Node::token_text:
+        fields_.text = raw;
+        break;
+      case Node::model:
+        fields_.model = raw;
         break;
       case Node::reasoning:
         fields_.has_reasoning = fields_.has_reasoning || !raw.empty();
@@ -238,14 +297,6 @@ class FieldReader {
         break;
     }
     return true;
-  }
-
-  /// Error texts and finish reasons are rare and short: the library decodes them. Text with broken UTF-8 stays as it
-  /// is.
-  static std::string unescaped(std::string_view raw) {
-    if (raw.find('\\') == std::string_view::npos) return std::string(raw);
-    const auto value = nlohmann::json::parse("\"" + std::string(raw) + "\"", nullptr, false);
-    return value.is_string() ? value.get<std::string>() : std::string(raw);
   }
 
   bool read_word(std::string_view word) noexcept {
@@ -287,11 +338,19 @@ class FieldReader {
 
   const char* at_;
   const char* end_;
+  const Shape& shape_;
   AnswerFields& fields_;
   unsigned depth_ = 0;
 };
 
 }  // namespace
+
+/// Error texts and finish reasons are rare and short: the library decodes them.
+std::string unescaped(std::string_view raw) {
+  if (raw.find('\\') == std::string_view::npos) return std::string(raw);
+  const auto value = nlohmann::json::parse("\"" + std::string(raw) + "\"", nullptr, false);
+  return value.is_string() ? value.get<std::string>() : std::string(raw);
+}
 
 void AnswerFields::clear() {
   has_token = has_generated_text = has_choices = has_text = has_reasoning = has_call = has_error = false;
@@ -303,11 +362,19 @@ void AnswerFields::clear() {
   finish_reason.clear();
   error.clear();
   error_type.clear();
+  text = generated_text = model = {};
+  ends = false;
 }
 
 bool read_answer_fields(std::string_view json, AnswerFields& fields) {
   fields.clear();
-  return FieldReader(json, fields).read();
+  return FieldReader<KnownShapes>(json, {}, fields).read();
+}
+
+bool read_answer_fields(std::string_view json, const FieldPaths& paths, std::string_view end_value,
+                        AnswerFields& fields) {
+  fields.clear();
+  return FieldReader<TemplateShape>(json, {paths, end_value}, fields).read();
 }
 
 }  // namespace loadgen

@@ -32,10 +32,14 @@ void Exchange::prepare(const MixEntry& entry, const Timeouts& timeouts) {
   if (record.streamed) record.events.reserve(std::min<std::size_t>(entry.parameters.max_new_tokens, kept_events));
   http_.reset();
   sse_.reset();
+  lines_.reset();
   answer_.start(entry, record);
   body_.clear();
   if (body_.capacity() > kept_body_bytes) body_.shrink_to_fit();
-  is_stream_ = head_seen_ = over_ = usable_ = has_just_begun_ = false;
+  asked_framing_ = !record.streamed ? Framing::none : entry.endpoint ? entry.endpoint->framing : Framing::sse;
+  decides_by_type_ = entry.endpoint == nullptr;
+  framing_ = Framing::none;
+  head_seen_ = over_ = usable_ = has_just_begun_ = false;
   deadline_ns_ = INT64_MAX;
   last_stamp_ns_ = 0;
 }
@@ -108,12 +112,24 @@ void Exchange::on_head(std::int64_t at_ns) {
   record.stamps.sent = std::min(record.stamps.sent, at_ns);
   record.http_status = static_cast<std::uint16_t>(head.status);
   if (head.prompt_tokens) record.input_tokens = head.prompt_tokens;
-  is_stream_ = head.status == 200 && head.content_type == "text/event-stream";
+  framing_ = framing_of_answer();
+}
+
+/// Routes say by the content type whether they stream. Servers behind a template are less careful with it: lines of
+/// JSON come under many names, and only what is plainly one JSON text is not taken for events.
+Framing Exchange::framing_of_answer() const noexcept {
+  const ResponseHead& head = http_.head();
+  if (head.status != 200) return Framing::none;
+  const bool is_sse = head.content_type == "text/event-stream";
+  if (decides_by_type_) return is_sse ? Framing::sse : Framing::none;
+  if (asked_framing_ == Framing::sse && head.content_type == "application/json") return Framing::none;
+  return asked_framing_;
 }
 
 void Exchange::on_body(std::string_view part, std::int64_t at_ns) {
-  if (is_stream_) {
-    const bool fits = sse_.feed(part, [&](std::string_view data) { answer_.on_event(data, at_ns); });
+  const auto on_event = [&](std::string_view data) { answer_.on_event(data, at_ns); };
+  if (framing_ != Framing::none) {
+    const bool fits = framing_ == Framing::sse ? sse_.feed(part, on_event) : lines_.feed(part, on_event);
     if (!fits) answer_.finish_cut(Outcome::malformed, "an event is longer than 16 MiB", at_ns);
     return;
   }
@@ -123,11 +139,13 @@ void Exchange::on_body(std::string_view part, std::int64_t at_ns) {
 
 void Exchange::on_end(std::int64_t at_ns) {
   const int status = record.http_status;
+  const bool is_stream = framing_ != Framing::none;
+  if (framing_ == Framing::ndjson) lines_.finish([&](std::string_view data) { answer_.on_event(data, at_ns); });
   if (status != 200) {
     answer_.on_error_body(body_, status);
-  } else if (record.streamed && !is_stream_) {
+  } else if (record.streamed && !is_stream) {
     answer_.on_error_body("asked for a stream, got content-type '" + http_.head().content_type + "'", status);
-  } else if (!record.streamed && is_stream_) {
+  } else if (!record.streamed && is_stream) {
     answer_.on_error_body("asked for one body, got a stream", status);
   } else if (!record.streamed) {
     answer_.on_whole_body(body_);

@@ -10,6 +10,7 @@
 #include "loadgen/drive/answer.hpp"
 #include "loadgen/drive/arrival.hpp"
 #include "loadgen/drive/http_parser.hpp"
+#include "loadgen/drive/line_parser.hpp"
 #include "loadgen/drive/request_record.hpp"
 #include "loadgen/drive/sse_parser.hpp"
 
@@ -63,6 +64,7 @@ class Exchange {
  private:
   void on_head(std::int64_t at_ns);
   void on_body(std::string_view part, std::int64_t at_ns);
+  Framing framing_of_answer() const noexcept;
   void on_tokens(std::size_t from_event, const Arrival& arrival);
   void note_arrival(const Arrival& arrival) noexcept;
   void on_end(std::int64_t at_ns);
@@ -71,11 +73,14 @@ class Exchange {
   Timeouts timeouts_;
   HttpParser http_;
   SseParser sse_;
+  LineParser lines_;
   AnswerReader answer_;
   std::string body_;  ///< of an answer that is not a stream
   std::int64_t deadline_ns_ = INT64_MAX;
   std::int64_t last_stamp_ns_ = 0;
-  bool is_stream_ = false;  ///< the response head said text/event-stream
+  Framing asked_framing_ = Framing::none;  ///< how the answer's events are to be told apart
+  Framing framing_ = Framing::none;        ///< how they are, by the response head; none: a whole body
+  bool decides_by_type_ = true;            ///< no endpoint template says what to expect
   bool head_seen_ = false;
   bool over_ = false;
   bool usable_ = false;

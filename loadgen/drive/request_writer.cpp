@@ -7,6 +7,9 @@
 #include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
+
+#include "loadgen/plan/endpoint_template.hpp"
 
 namespace loadgen {
 namespace {
@@ -27,8 +30,36 @@ const char* path_of(const MixEntry& entry) noexcept {
       return "/v1/completions";
     case Route::gateway:
       return "/v1/generate";
+    case Route::custom:
+      break;
   }
   return "/";
+}
+
+/// `text` as a part of a path: everything but unreserved characters in percent signs.
+std::string percent_encoded(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || std::string_view("-._~").find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", byte);
+    }
+  }
+  return out;
+}
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+}
+
+std::string path_text(const MixEntry& entry) {
+  if (entry.endpoint == nullptr) return path_of(entry);
+  std::string path = entry.endpoint->path;
+  replace_all(path, "{model}", percent_encoded(entry.model));
+  return path;
 }
 
 template <class T>
@@ -64,6 +95,8 @@ Json openai_body(const MixEntry& entry) {
   put(body, "top_p", p.top_p);
   put(body, "seed", p.seed);
   if (!p.stop.empty()) body["stop"] = p.stop;
+  put(body, "min_tokens", p.min_tokens);
+  if (p.ignore_eos) body["ignore_eos"] = true;
   body["stream"] = entry.delivery == Delivery::stream;
   if (entry.delivery == Delivery::stream) {
     body["stream_options"] = {{"include_usage", true}};
@@ -89,6 +122,62 @@ Json gateway_body(const MixEntry& entry) {
   return body;
 }
 
+/// What stands for each placeholder of a template; null: nothing, and whatever holds it alone is left out.
+using Values = std::map<std::string, Json>;
+
+Values template_values(const MixEntry& entry) {
+  const Parameters& p = entry.parameters;
+  Json some = Json::object();
+  put(some, "temperature", p.temperature);
+  put(some, "top_p", p.top_p);
+  put(some, "top_k", p.top_k);
+  put(some, "seed", p.seed);
+  put(some, "min_tokens", p.min_tokens);
+  if (p.ignore_eos) some["ignore_eos"] = true;
+  if (!p.stop.empty()) some["stop"] = p.stop;
+  if (!entry.model.empty()) some["model"] = entry.model;
+  if (!entry.scenario.empty()) some["scenario"] = entry.scenario;
+  some["prompt"] = prompt_mark;
+  some["max_tokens"] = p.max_new_tokens;
+  some["stream"] = entry.delivery == Delivery::stream;
+  Values values;
+  for (const std::string& name : placeholder_names()) values["{" + name + "}"] = some.value(name, Json());
+  return values;
+}
+
+/// A template's value with everything in its place; nothing if it is a placeholder that stands for nothing. A text that
+/// is a placeholder and nothing else becomes the value itself, with its type.
+std::optional<Json> filled(const Json& value, const Values& values) {
+  if (value.is_string()) {
+    std::string text = value.get<std::string>();
+    const auto whole = values.find(text);
+    if (whole != values.end()) return whole->second.is_null() ? std::nullopt : std::optional<Json>(whole->second);
+    for (const auto& [name, with] : values)
+      replace_all(text, name,
+                  with.is_string() ? with.get_ref<const std::string&>()
+                  : with.is_null() ? ""
+                                   : with.dump());
+    return Json(text);
+  }
+  Json out = value;
+  if (value.is_object()) {
+    out = Json::object();
+    for (const auto& [key, item] : value.items()) {
+      if (auto inner = filled(item, values)) out[key] = std::move(*inner);
+    }
+  } else if (value.is_array()) {
+    out = Json::array();
+    for (const Json& item : value) {
+      if (auto inner = filled(item, values)) out.push_back(std::move(*inner));
+    }
+  }
+  return out;
+}
+
+std::string template_body(const MixEntry& entry) {
+  return filled(Json::parse(entry.endpoint->body), template_values(entry))->dump();
+}
+
 std::string body_text(const MixEntry& entry) {
   switch (entry.route) {
     case Route::tgi_stream:
@@ -99,6 +188,8 @@ std::string body_text(const MixEntry& entry) {
       return openai_body(entry).dump();
     case Route::gateway:
       return gateway_body(entry).dump();
+    case Route::custom:
+      return template_body(entry);
   }
   return {};
 }
@@ -124,11 +215,16 @@ void append_number(std::string& out, std::uint64_t number) {
 }
 
 std::string head_text(const MixEntry& entry, const std::string& run_id) {
+  const bool is_stream = entry.delivery == Delivery::stream;
+  const bool is_ndjson = entry.endpoint != nullptr && entry.endpoint->framing == Framing::ndjson;
   std::string head = fmt::format(
       "{} {}{} HTTP/1.1\r\nhost: {}\r\nuser-agent: plumbline\r\naccept: {}\r\n"
       "content-type: application/json\r\n",
-      entry.target.base_path, path_of(entry), entry.target.authority,
-      entry.delivery == Delivery::stream ? "text/event-stream" : "application/json");
+      entry.endpoint != nullptr ? entry.endpoint->method : "POST", entry.target.base_path, path_text(entry),
+      entry.target.authority,
+      !is_stream  ? "application/json"
+      : is_ndjson ? "application/x-ndjson, application/json"
+                  : "text/event-stream");
   for (const auto& [name, value] : entry.headers) head += fmt::format("{}: {}\r\n", name, value);
   return head + "x-request-id: " + run_id + "-";
 }
@@ -136,6 +232,7 @@ std::string head_text(const MixEntry& entry, const std::string& run_id) {
 }  // namespace
 
 RequestWriter::RequestWriter(const Plan& plan, const std::string& run_id) : plan_(plan) {
+  if (!plan.scenario().index_header.empty()) index_header_ = "\r\n" + plan.scenario().index_header + ": ";
   for (const MixEntry& entry : plan.scenario().mix) {
     const std::string body = body_text(entry);
     const std::string mark = escaped(std::string(prompt_mark));
@@ -154,6 +251,10 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
   const std::size_t length = t.body_before.size() + (nonce ? nonce_length : 0) + prompt.size() + t.body_after.size();
   out.assign(t.head);
   append_number(out, request.index);
+  if (!index_header_.empty()) {
+    out += index_header_;
+    append_number(out, request.index);
+  }
   out += "\r\ncontent-length: ";
   append_number(out, length);
   out += "\r\n\r\n";
@@ -164,8 +265,3 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
 }
 
 }  // namespace loadgen
-  if (!plan.scenario().index_header.empty()) index_header_ = "\r\n" + plan.scenario().index_header + ": ";
-  if (!index_header_.empty()) {
-    out += index_header_;
-    append_number(out, request.index);
-  }

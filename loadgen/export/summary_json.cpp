@@ -6,6 +6,7 @@
 #include <set>
 
 #include "loadgen/export/wall_time.hpp"
+#include "loadgen/plan/endpoint_template.hpp"
 
 namespace loadgen {
 namespace {
@@ -76,8 +77,8 @@ Json rates_json(const Rates& rates, bool of_whole_run) {
           {"vllm_output_token_throughput", number(rates.vllm_output_token_throughput)}};
 }
 
-Json load_json(const Load& load) {
 /// With stages `concurrency` or `rate` is the highest of them.
+Json load_json(const Load& load) {
   Json json;
   if (const auto* closed = std::get_if<ClosedLoop>(&load)) {
     json = {{"kind", "closed"}, {"concurrency", closed->concurrency}};
@@ -100,6 +101,8 @@ Json parameters_json(const Parameters& parameters) {
   if (parameters.top_k) json["top_k"] = *parameters.top_k;
   if (parameters.seed) json["seed"] = *parameters.seed;
   if (!parameters.stop.empty()) json["stop"] = parameters.stop;
+  if (parameters.min_tokens) json["min_tokens"] = *parameters.min_tokens;
+  if (parameters.ignore_eos) json["ignore_eos"] = true;
   return json;
 }
 
@@ -110,6 +113,7 @@ Json entry_json(const MixEntry& entry, double total_weight) {
           {"share", number(entry.weight / total_weight)},
           {"target", entry.target.url},
           {"route", label(entry.route)},
+          {"endpoint", entry.endpoint ? Json(entry.endpoint->name) : Json(nullptr)},
           {"delivery", entry.delivery == Delivery::stream ? "stream" : "whole"},
           {"model", entry.model},
           {"scenario", entry.scenario},
@@ -233,11 +237,11 @@ Json scenario_document(const Scenario& scenario) {
             {"first_token", seconds(scenario.timeouts.first_token)},
             {"total", seconds(scenario.timeouts.total)}}},
           {"nonce", scenario.nonce},
+          {"index_header", scenario.index_header},
           {"mix", std::move(mix)}};
 }
 
 Json summary_document(const Scenario& scenario, const Summary& summary, const std::vector<std::string>& files) {
-          {"index_header", scenario.index_header},
   Json mix = Json::object();
   for (const auto& [name, slice] : summary.mix)
     mix[name] = {{"counts", counts_json(slice.counts)},

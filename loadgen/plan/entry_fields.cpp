@@ -8,6 +8,9 @@
 #include <utility>
 
 #include "loadgen/plan/default_prompts.hpp"
+#include "loadgen/plan/endpoint_fields.hpp"
+#include "loadgen/plan/header_fields.hpp"
+#include "loadgen/plan/pattern.hpp"
 #include "loadgen/plan/prompts_file.hpp"
 #include "loadgen/plan/target.hpp"
 #include "loadgen/plan/text.hpp"
@@ -19,8 +22,6 @@ constexpr TextRange name_text{64, TextRange::Kind::name};
 constexpr TextRange model_text{256, TextRange::Kind::line};
 constexpr TextRange url_text{2000, TextRange::Kind::line};
 constexpr std::size_t max_prompts = 10'000;
-constexpr std::size_t max_headers = 64;
-constexpr std::size_t max_header_value = 8192;
 
 std::optional<Target> read_target(const ObjectReader& object) {
   const auto url = object.text("target", url_text);
@@ -39,67 +40,12 @@ std::optional<Route> read_route(const ObjectReader& object) {
   return routes[*at];
 }
 
-std::string lower_case(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
-/// What is wrong with a header, or empty. RFC 9110: a name is a token; a value is printable, without outer blanks.
-std::string header_fault(const std::string& name, const Json& value) {
-  // Set by the generator itself: giving one would send it twice or break the framing.
-  constexpr std::array<std::string_view, 12> reserved = {"host",       "content-length", "transfer-encoding",
-                                                         "connection", "content-type",   "accept",
-                                                         "user-agent", "x-request-id",   "te",
-                                                         "trailer",    "upgrade",        "expect"};
-  const auto is_token = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  if (name.empty() || name.size() > 128 || !std::all_of(name.begin(), name.end(), is_token)) {
-    return "is not a header name: letters, digits and '-', at most 128";
-  }
-  if (std::find(reserved.begin(), reserved.end(), lower_case(name)) != reserved.end())
-    return "is set by the load generator itself; remove it";
-  if (!value.is_string()) return fmt::format("must be text, is {}; put it in quotes", shown(value));
-  const auto& text = value.get_ref<const std::string&>();
-  if (text.size() > max_header_value) return fmt::format("is longer than {} bytes", max_header_value);
-  const auto is_printable = [](char c) { return c >= 0x20 && c < 0x7f; };
-  if (!std::all_of(text.begin(), text.end(), is_printable)) return "must be printable ASCII without line breaks";
-  if (!text.empty() && (text.front() == ' ' || text.back() == ' ')) return "must not begin or end with a blank";
-  return {};
-}
-
-/// The default headers with those of this object over them; names compare without case.
-Headers read_headers(const ObjectReader& object, Headers headers) {
-  const Json* const value = object.find("headers");
-  if (value == nullptr) return headers;
-  if (!value->is_object() || value->size() > max_headers) {
-    object.fail("headers", fmt::format("must be a mapping of at most {} header names to values, is {}", max_headers,
-                                       shown(*value)));
-    return headers;
-  }
-  Headers own;
-  for (const auto& [name, text] : value->items()) {
-    const std::string fault = header_fault(name, text);
-    const auto same = [&, key = lower_case(name)](const auto& header) { return lower_case(header.first) == key; };
-    if (!fault.empty()) {
-      object.fail("headers", fmt::format("'{}' {}", name.substr(0, 60), fault));
-    } else if (std::any_of(own.begin(), own.end(), same)) {
-      object.fail("headers", fmt::format("'{}' is given twice; case does not matter in header names", name));
-    } else {
-      std::erase_if(headers, same);
-      own.emplace_back(name, text.get<std::string>());
-    }
-  }
-  headers.insert(headers.end(), own.begin(), own.end());
-  return headers;
-}
-
 Parameters read_parameters(const Document& document, const ObjectReader& object, Parameters parameters,
                            ScenarioErrors& errors) {
   if (object.find("parameters") == nullptr) return parameters;
   const ObjectReader reader(document, object.pointer("parameters"), errors,
-                            {"max_new_tokens", "temperature", "top_p", "top_k", "seed", "stop"});
+                            {"max_new_tokens", "temperature", "top_p", "top_k", "seed", "stop", "min_tokens",
+                             "ignore_eos", "continuous_usage"});
   if (const auto tokens = reader.integer("max_new_tokens", {1, 1'000'000}))
     parameters.max_new_tokens = static_cast<std::uint32_t>(*tokens);
   if (const auto value = reader.number("temperature", {0, 100})) parameters.temperature = value;
@@ -107,6 +53,10 @@ Parameters read_parameters(const Document& document, const ObjectReader& object,
   if (const auto value = reader.integer("top_k", {1, 1'000'000})) parameters.top_k = value;
   if (const auto value = reader.integer("seed", {0, 9'007'199'254'740'991})) parameters.seed = value;
   if (auto value = reader.texts("stop", 16, {256, TextRange::Kind::free})) parameters.stop = std::move(*value);
+  if (const auto tokens = reader.integer("min_tokens", {1, 1'000'000}))
+    parameters.min_tokens = static_cast<std::uint32_t>(*tokens);
+  if (const auto value = reader.boolean("ignore_eos")) parameters.ignore_eos = *value;
+  if (const auto value = reader.boolean("continuous_usage")) parameters.continuous_usage = *value;
   return parameters;
 }
 
@@ -140,23 +90,127 @@ std::vector<std::string> read_prompts(const ObjectReader& reader, const MixEntry
   return {};
 }
 
+/// Whether the answer of a template's endpoint comes as events.
+Delivery read_template_delivery(const ObjectReader& reader, const EndpointTemplate& endpoint) {
+  const std::optional<bool> stream = reader.boolean("stream");
+  const bool can_stream = endpoint.framing != Framing::none;
+  if (stream == true && !can_stream)
+    reader.fail("stream", fmt::format("contradicts the endpoint '{}', whose answers are not streamed", endpoint.name));
+  if (stream == false && can_stream && !endpoint.can_choose) {
+    reader.fail("stream", fmt::format("contradicts the endpoint '{}', which always streams: its body has no {{stream}}",
+                                      endpoint.name));
+  }
+  return stream.value_or(can_stream) ? Delivery::stream : Delivery::whole;
+}
+
 /// What the route needs or cannot carry: found here rather than by every request failing, or silently not being said.
 void check_route(const ObjectReader& reader, const MixEntry& entry) {
   if (entry.route == Route::gateway && entry.model.empty()) {
     reader.fail("model", "is missing: the gateway chooses the model by it");
   }
+  const auto forbid = [&](bool given, const char* name) {
+    if (given)
+      reader.fail("parameters",
+                  fmt::format("{} cannot be sent on the route {}; give it to entries on other routes only", name,
+                              label(entry.route)));
+  };
+  const Parameters& p = entry.parameters;
   const bool openai = entry.route == Route::openai_chat || entry.route == Route::openai_completions;
-  if (openai && entry.parameters.top_k) {
-    reader.fail("parameters",
-                fmt::format("top_k cannot be sent on the route {}; give it to entries on other routes only",
-                            label(entry.route)));
+  forbid(openai && p.top_k.has_value(), "top_k");
+  forbid(!openai && p.min_tokens.has_value(), "min_tokens");
+  forbid(!openai && p.ignore_eos, "ignore_eos");
+  forbid(!openai && p.continuous_usage, "continuous_usage");
+  if (p.min_tokens.value_or(0) > p.max_new_tokens) reader.fail("parameters", "min_tokens is more than max_new_tokens");
+}
+
+/// What a template has no place for must not be asked for.
+void check_template(const ObjectReader& reader, const MixEntry& entry) {
+  const EndpointTemplate& endpoint = *entry.endpoint;
+  const auto need = [&](bool given, const char* field, const char* placeholder) {
+    if (given && endpoint.body.find(placeholder) == std::string::npos &&
+        endpoint.path.find(placeholder) == std::string::npos) {
+      reader.fail(field,
+                  fmt::format("is given, but the endpoint '{}' has no {} to send it", endpoint.name, placeholder));
+    }
+  };
+  const Parameters& p = entry.parameters;
+  need(p.temperature.has_value(), "parameters", "{temperature}");
+  need(p.top_p.has_value(), "parameters", "{top_p}");
+  need(p.top_k.has_value(), "parameters", "{top_k}");
+  need(p.seed.has_value(), "parameters", "{seed}");
+  need(!p.stop.empty(), "parameters", "{stop}");
+  need(p.min_tokens.has_value(), "parameters", "{min_tokens}");
+  need(p.ignore_eos, "parameters", "{ignore_eos}");
+  need(p.continuous_usage, "parameters", "{continuous_usage}");
+  if (entry.model.empty() && (endpoint.body + endpoint.path).find("{model}") != std::string::npos)
+    reader.fail("model", fmt::format("is missing: the endpoint '{}' sends it", endpoint.name));
+}
+
+/// A reason or a list of them.
+std::vector<std::string> read_reasons(const ObjectReader& reader) {
+  constexpr TextRange reason_text{64, TextRange::Kind::line};
+  const Json* const value = reader.find("finish_reason");
+  if (value == nullptr) return {};
+  if (value->is_array()) return reader.texts("finish_reason", 16, reason_text).value_or(std::vector<std::string>{});
+  const auto one = reader.text("finish_reason", reason_text);
+  return one ? std::vector<std::string>{*one} : std::vector<std::string>{};
+}
+
+Expectation read_expectation(const Document& document, const ObjectReader& entry, ScenarioErrors& errors) {
+  Expectation expect;
+  if (!entry.has("expect") || entry.find("expect") == nullptr) return expect;
+  const ObjectReader reader(document, entry.pointer("expect"), errors,
+                            {"not_empty", "matches", "finish_reason", "model"});
+  if (!reader.is_mapping()) return expect;
+  expect.not_empty = reader.boolean("not_empty").value_or(false);
+  if (const auto text = reader.text("matches", {1000, TextRange::Kind::free})) {
+    auto pattern = Pattern::compile(*text);
+    if (pattern)
+      expect.matches = *pattern;
+    else
+      reader.fail("matches", pattern.error());
   }
+  expect.finish_reasons = read_reasons(reader);
+  expect.model = reader.text("model", model_text).value_or("");
+  return expect;
+}
+
+/// Which protocol an entry speaks: its own endpoint or route before those of the whole scenario.
+void read_protocol(const Document& document, const ObjectReader& reader, const EntryDefaults& defaults,
+                   const std::filesystem::path& folder, ScenarioErrors& errors, MixEntry& entry) {
+  if (reader.has("endpoint") && reader.has("route"))
+    return reader.fail("endpoint", "excludes 'route': an endpoint is described by one or the other");
+  const bool own_route = reader.has("route");
+  const bool by_template = reader.has("endpoint") || (!own_route && defaults.has_endpoint);
+  if (by_template) {
+    entry.route = Route::custom;
+    entry.endpoint = reader.has("endpoint") ? read_endpoint(document, reader, folder, errors) : defaults.endpoint;
+    if (!entry.endpoint) return;
+    entry.delivery = read_template_delivery(reader, *entry.endpoint);
+    add_missing_headers(entry.headers, entry.endpoint->headers);
+    return check_template(reader, entry);
+  }
+  const auto route = own_route ? read_route(reader) : defaults.route;
+  if (!own_route && !defaults.has_route) {
+    reader.fail("route",
+                "is missing here and for the whole scenario: one of tgi-stream, tgi, openai-chat, openai-completions, "
+                "gateway; or name an 'endpoint'");
+  }
+  if (!route) return;
+  entry.route = *route;
+  entry.delivery = read_delivery(reader, *route);
+  check_route(reader, entry);
 }
 
 }  // namespace
 
-EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& scenario, ScenarioErrors& errors) {
+EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& scenario,
+                                  const std::filesystem::path& folder, ScenarioErrors& errors) {
   EntryDefaults defaults;
+  defaults.has_endpoint = scenario.has("endpoint");
+  if (scenario.has("endpoint") && scenario.has("route"))
+    scenario.fail("endpoint", "excludes 'route': entries without one of their own would not know which to take");
+  if (defaults.has_endpoint) defaults.endpoint = read_endpoint(document, scenario, folder, errors);
   defaults.has_target = scenario.has("target");
   defaults.has_route = scenario.has("route");
   defaults.target = read_target(scenario);
@@ -170,8 +224,8 @@ EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& 
 MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,
                         const std::filesystem::path& folder, ScenarioErrors& errors) {
   const ObjectReader reader(document, pointer, errors,
-                            {"name", "weight", "model", "scenario", "route", "stream", "target", "headers",
-                             "parameters", "prompts", "prompts_file"});
+                            {"name", "weight", "model", "scenario", "route", "endpoint", "stream", "target", "headers",
+                             "parameters", "expect", "prompts", "prompts_file"});
   MixEntry entry;
   if (!reader.is_mapping()) return entry;
   entry.name = reader.text("name", name_text).value_or("");
@@ -183,22 +237,13 @@ MixEntry read_mix_entry(const Document& document, const std::string& pointer, co
   if (!reader.has("target") && !defaults.has_target) {
     reader.fail("target", "is missing: give one here, for the whole scenario, or with --target http://HOST:PORT");
   }
-  const auto route = reader.has("route") ? read_route(reader) : defaults.route;
-  if (route) entry.route = *route;
-  if (!reader.has("route") && !defaults.has_route) {
-    reader.fail(
-        "route",
-        "is missing here and for the whole scenario: one of tgi-stream, tgi, openai-chat, openai-completions, gateway");
-  }
   entry.model = reader.has("model") ? reader.text("model", model_text).value_or("?") : defaults.model;
   constexpr std::array<const char*, 3> scenarios = {"qa", "summarize", "rewrite"};
   if (const auto at = reader.word("scenario", {"qa", "summarize", "rewrite"})) entry.scenario = scenarios[*at];
   entry.headers = read_headers(reader, defaults.headers);
   entry.parameters = read_parameters(document, reader, defaults.parameters, errors);
-  if (route) {
-    entry.delivery = read_delivery(reader, *route);
-    check_route(reader, entry);
-  }
+  read_protocol(document, reader, defaults, folder, errors, entry);
+  entry.expect = read_expectation(document, reader, errors);
   entry.prompts = read_prompts(reader, entry, folder);
   return entry;
 }

@@ -14,15 +14,18 @@ namespace loadgen {
 struct EntryDefaults {
   std::optional<Target> target;
   std::optional<Route> route;
+  std::shared_ptr<const EndpointTemplate> endpoint;
   std::string model;
   Headers headers;
   Parameters parameters;
   bool has_target = false;  ///< a target was written, right or wrong: entries need not miss it
   bool has_route = false;
+  bool has_endpoint = false;
 };
 
-/// Target, route, model, headers and parameters of the scenario itself.
-EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& scenario, ScenarioErrors& errors);
+/// Target, route or endpoint, model, headers and parameters of the scenario itself.
+EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& scenario,
+                                  const std::filesystem::path& folder, ScenarioErrors& errors);
 
 /// The entry at `pointer`. `folder` is where a prompts_file may lie; empty: nowhere. Check `errors` before using it.
 MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,

@@ -15,6 +15,8 @@ const char* label(Route route) noexcept {
       return "openai-completions";
     case Route::gateway:
       return "gateway";
+    case Route::custom:
+      return "endpoint";
   }
   return "?";
 }
@@ -27,8 +29,8 @@ std::optional<Route> route_from(std::string_view word) noexcept {
 }
 
 const char* label(Arrivals arrivals) noexcept {
+  if (arrivals == Arrivals::gamma) return "gamma";
   return arrivals == Arrivals::poisson ? "poisson" : "constant";
 }
-  if (arrivals == Arrivals::gamma) return "gamma";
 
 }  // namespace loadgen

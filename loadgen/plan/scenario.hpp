@@ -18,10 +18,15 @@ namespace loadgen {
 
 using std::chrono::nanoseconds;
 
-/// The wire protocol of a mix entry. `label()` spells it as flags and files do.
-enum class Route : std::uint8_t { tgi_stream, tgi, openai_chat, openai_completions, gateway };
+struct EndpointTemplate;  // endpoint_template.hpp
+class Pattern;            // pattern.hpp
 
-/// The word used for a route in flags, files, labels: tgi-stream, tgi, openai-chat, openai-completions, gateway.
+/// The wire protocol of a mix entry. `label()` spells it as flags and files do. `custom` is what an endpoint template
+/// describes; no flag or file names it as a route.
+enum class Route : std::uint8_t { tgi_stream, tgi, openai_chat, openai_completions, gateway, custom };
+
+/// The word used for a route in flags, files, labels: tgi-stream, tgi, openai-chat, openai-completions, gateway;
+/// `endpoint` for a template's.
 const char* label(Route route) noexcept;
 std::optional<Route> route_from(std::string_view word) noexcept;
 
@@ -34,9 +39,11 @@ struct Target {
   std::string url;   ///< as the user wrote it, without a trailing slash
   std::string host;  ///< name or address
   std::uint16_t port = 80;
-  std::string authority;       ///< host:port as sent in the Host header
-  std::string base_path;       ///< "" or "/prefix", prepended to the route's path
-  std::string unix_path = {};  ///< of a unix socket; empty: TCP
+  std::string authority;         ///< host:port as sent in the Host header
+  std::string base_path;         ///< "" or "/prefix", prepended to the route's path
+  std::string unix_path = {};    ///< of a unix socket; empty: TCP
+  bool is_tls = false;           ///< https
+  std::string server_name = {};  ///< asked for in TLS and checked in the certificate; empty: `host`
 };
 
 /// Sampling parameters sent with a request; absent means the field is not sent.
@@ -47,6 +54,20 @@ struct Parameters {
   std::optional<std::int64_t> top_k;
   std::optional<std::int64_t> seed;
   std::vector<std::string> stop;
+  std::optional<std::uint32_t> min_tokens;  ///< vLLM, SGLang: no end before so many tokens
+  bool ignore_eos = false;                  ///< vLLM, SGLang: go on until max_new_tokens whatever the model says
+  bool continuous_usage = false;            ///< vLLM: token counts in every event of a stream
+};
+
+/// What an answer must be to count as one; each part that is absent asks for nothing.
+struct Expectation {
+  bool not_empty = false;                   ///< some text that is not blank
+  std::shared_ptr<const Pattern> matches;   ///< found somewhere in the text
+  std::vector<std::string> finish_reasons;  ///< one of these; empty: any
+  std::string model;                        ///< the model the server says has answered
+  /// The text of the answer is needed, not just its counts.
+  bool needs_text() const noexcept { return not_empty || matches != nullptr; }
+  bool is_any() const noexcept { return !needs_text() && finish_reasons.empty() && model.empty(); }
 };
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -62,8 +83,28 @@ struct MixEntry {
   std::string scenario;  ///< qa, summarize, rewrite or empty; a label everywhere, sent on the gateway route
   Headers headers;       ///< extra request headers
   Parameters parameters;
-  std::vector<std::string> prompts;  ///< at least one
+  std::vector<std::string> prompts;                            ///< at least one
+  std::shared_ptr<const EndpointTemplate> endpoint = nullptr;  ///< with Route::custom alone
+  Expectation expect = {};
 };
+
+/// How certificates are judged and which of our own is shown; for all targets that speak TLS.
+struct TlsOptions {
+  std::string ca_file;      ///< PEM; empty: those the system trusts
+  std::string certificate;  ///< PEM, chain included; empty: none of our own
+  std::string key;          ///< PEM; empty with a certificate: in the same file
+  bool insecure = false;    ///< take any certificate: the traffic is not safe, and the results say so
+};
+
+/// `host:port` is reached at `address`, whatever name services say.
+struct ResolveRule {
+  std::string host;
+  std::uint16_t port = 0;
+  std::string address;  ///< numeric
+};
+
+/// Whether http_proxy, https_proxy and no_proxy of the environment are heeded.
+enum class Proxies : std::uint8_t { from_environment, none };
 
 /// One stretch of a load that changes over time.
 struct Stage {
@@ -90,6 +131,8 @@ const char* label(Arrivals arrivals) noexcept;
 struct OpenLoop {
   double rate = 1.0;  ///< mean requests per second, > 0; with stages: the highest
   Arrivals arrivals = Arrivals::poisson;
+  double shape = 1.0;  ///< of gamma arrivals: below 1 burstier than Poisson, above 1 more even; CV = 1/sqrt(shape)
+  std::vector<Stage> stages = {};  ///< as in ClosedLoop
 };
 
 using Load = std::variant<ClosedLoop, OpenLoop>;
@@ -124,7 +167,10 @@ struct Scenario {
   /// A header in which every request carries its index in the plan; empty: none. A server whose scripted latencies are
   /// keyed by it gives the same ones to any number of machines.
   std::string index_header = {};
-  bool nonce = true;          ///< put a unique tag at the start of each prompt, so that no prefix cache helps
+  bool nonce = true;  ///< put a unique tag at the start of each prompt, so that no prefix cache helps
+  TlsOptions tls;
+  std::vector<ResolveRule> resolve;
+  Proxies proxies = Proxies::from_environment;
   std::vector<MixEntry> mix;  ///< at least one
   std::vector<Gate> gates;
 };
@@ -134,12 +180,10 @@ inline bool is_open_loop(const Scenario& scenario) noexcept {
   return std::holds_alternative<OpenLoop>(scenario.load);
 }
 
-}  // namespace loadgen
-  double shape = 1.0;  ///< of gamma arrivals: below 1 burstier than Poisson, above 1 more even; CV = 1/sqrt(shape)
-  std::vector<Stage> stages = {};  ///< as in ClosedLoop
 /// The stages of a load; empty: it is the same all the time.
 inline const std::vector<Stage>& stages_of(const Load& load) noexcept {
   const auto* open = std::get_if<OpenLoop>(&load);
   return open != nullptr ? open->stages : std::get<ClosedLoop>(load).stages;
 }
 
+}  // namespace loadgen

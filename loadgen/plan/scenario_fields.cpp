@@ -108,10 +108,10 @@ void read_scalars(const ObjectReader& reader, Scenario& scenario) {
 }  // namespace
 
 Scenario read_scenario_fields(const Document& document, const std::filesystem::path& folder, ScenarioErrors& errors) {
-  const ObjectReader reader(
-      document, "", errors,
-      {"schema_version", "name", "target", "route", "model", "seed", "load", "warmup", "duration", "requests",
-       "drain_max", "timeouts", "threads", "nonce", "index_header", "headers", "parameters", "mix", "gates"});
+  const ObjectReader reader(document, "", errors, {"schema_version", "name",      "target",     "route",   "endpoint",
+                                                   "model",          "seed",      "load",       "warmup",  "duration",
+                                                   "requests",       "drain_max", "timeouts",   "threads", "nonce",
+                                                   "index_header",   "headers",   "parameters", "mix",     "gates"});
   Scenario scenario;
   scenario.source = document.source;
   read_scalars(reader, scenario);

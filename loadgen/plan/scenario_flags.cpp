@@ -174,7 +174,7 @@ Document document_from_flags(const ScenarioFlags& flags, ScenarioErrors& errors)
     if (!value) writer.fail(flag, std::string("is missing; without a scenario file it is needed, as in ") + example);
   };
   need(flags.target, "--target", "--target http://127.0.0.1:8080");
-  need(flags.route, "--route", "--route tgi-stream");
+  if (!flags.endpoint) need(flags.route, "--route", "--route tgi-stream");
   const bool staged = flags.concurrency_stages || flags.rate_stages;
   if (!flags.concurrency && !flags.rate && !staged)
     writer.fail("--concurrency", "or --rate is missing: how much load?");
@@ -184,6 +184,7 @@ Document document_from_flags(const ScenarioFlags& flags, ScenarioErrors& errors)
   const std::string name = route ? label(*route) : "run";  // a wrong route is reported once, where it is read
   document.root["mix"] = Json::array({Json{{"name", name}}});
   writer.set_text("/mix/0/route", "--route", flags.route);
+  writer.set_text("/mix/0/endpoint", "--endpoint", flags.endpoint);
   writer.set_text("/mix/0/model", "--model", flags.model);
   writer.set_text("/mix/0/scenario", "--scenario", flags.scenario);
   if (flags.stream) writer.set("/mix/0/stream", *flags.stream ? "--stream" : "--no-stream", *flags.stream);
@@ -203,6 +204,7 @@ void override_with_flags(Document& document, const ScenarioFlags& flags, Scenari
     if (given) writer.fail(flag, "does not go with a scenario file, whose entries name their own; edit the file");
   };
   refuse(flags.route.has_value(), "--route");
+  refuse(flags.endpoint.has_value(), "--endpoint");
   refuse(flags.model.has_value(), "--model");
   refuse(flags.scenario.has_value(), "--scenario");
   refuse(flags.stream.has_value(), flags.stream.value_or(true) ? "--stream" : "--no-stream");

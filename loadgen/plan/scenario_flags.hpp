@@ -19,7 +19,7 @@ struct ScenarioFlags {
       seed, threads, max_new_tokens;
   std::vector<std::string> gates;  ///< added to the file's
   // Only without a file.
-  std::optional<std::string> route, model, scenario;
+  std::optional<std::string> route, endpoint, model, scenario;
   std::optional<bool> stream;
   std::vector<std::string> prompts;
 };

@@ -5,6 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "loadgen/plan/endpoint_template.hpp"
+
 namespace loadgen {
 namespace {
 
@@ -75,6 +77,31 @@ TEST(RequestWriter, PutsTheNonceBeforeThePromptAsThePlanSpellsIt) {
     EXPECT_NE(w.head.find("content-length: " + std::to_string(w.body.size()) + "\r\n"), std::string::npos);
     EXPECT_NE(w.head.find("x-team: perf\r\n"), std::string::npos);
   }
+}
+
+TEST(RequestWriter, FillsInTemplates) {
+  EndpointTemplate endpoint;
+  endpoint.path = "/v2/models/{model}/generate_stream";
+  endpoint.framing = Framing::ndjson;
+  endpoint.body =
+      R"({"q":"<user>{prompt}<end>","n":"{max_tokens}","t":"{temperature}","o":{"s":"{seed}","m":["{model}"]},"i":"{model}/{seed}","on":"{stream}"})";
+  Scenario scenario = one_entry(Route::custom, Delivery::stream);
+  scenario.mix[0].endpoint = std::make_shared<const EndpointTemplate>(endpoint);
+  scenario.mix[0].model = "a/b \"c\"";
+  const Written w = written(scenario);
+  EXPECT_EQ(w.body, R"({"q":"<user>Say \"hi\"\n你好<end>","n":64,"o":{"m":["a/b \"c\""]},"i":"a/b \"c\"/","on":true})");
+  EXPECT_EQ(w.head.substr(0, w.head.find("\r\n")), "POST /v2/models/a%2Fb%20%22c%22/generate_stream HTTP/1.1");
+  EXPECT_NE(w.head.find("accept: application/x-ndjson"), std::string::npos);
+}
+
+TEST(RequestWriter, SendsWhatServersBesideOpenAiUnderstand) {
+  Scenario scenario = one_entry(Route::openai_chat, Delivery::stream);
+  scenario.mix[0].parameters.ignore_eos = scenario.mix[0].parameters.continuous_usage = true;
+  scenario.mix[0].parameters.min_tokens = 64;
+  const auto body = nlohmann::json::parse(written(scenario).body);
+  EXPECT_EQ(body["ignore_eos"], true);
+  EXPECT_EQ(body["min_tokens"], 64);
+  EXPECT_EQ(body["stream_options"]["continuous_usage_stats"], true);
 }
 
 }  // namespace

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Servers that none of the routes describes: the shipped templates, each against a server that speaks its wire, and
+templates of a scenario's own."""
+import json
+
+import harness
+import wire_servers
+from harness import load, loadgen, run_dir
+from wire_servers import WireServer
+
+TOKENS = 6
+PROMPT = 'Say "hi"\n\u4f60\u597d \\ {model}'
+
+# endpoint, server, streamed, output tokens known from, their number as counted, input tokens, finish reason
+CASES = [
+    ("ollama-generate", wire_servers.ollama, True, "server_usage", 11, "length"),
+    ("ollama-generate", wire_servers.ollama, False, "server_usage", 11, "length"),
+    ("ollama-chat", wire_servers.ollama, True, "server_usage", 11, "length"),
+    ("triton-generate-stream", wire_servers.triton, True, "chunks", None, ""),
+    ("triton-generate", wire_servers.triton, False, "none", None, ""),
+    ("sglang-generate", wire_servers.sglang, True, "server_usage", 5, "length"),
+    ("llama-cpp-completion", wire_servers.llama_cpp, True, "server_usage", 6, "limit"),
+    ("llama-cpp-completion", wire_servers.llama_cpp, False, "server_usage", 6, "limit"),
+    ("prompt-max-tokens", wire_servers.bare, True, "chunks", None, ""),
+]
+
+
+def prompt_sent(body):
+    """The one text of a request that holds the prompt."""
+    if isinstance(body, dict):
+        body = list(body.values())
+    if isinstance(body, list):
+        found = [prompt_sent(item) for item in body]
+        return next((text for text in found if text), None)
+    return body if isinstance(body, str) and "Say" in body else None
+
+
+class Endpoints(harness.Test):
+    def test_each_shipped_template_reads_its_servers_answers(self):
+        for endpoint, respond, stream, source, input_tokens, reason in CASES:
+            with self.subTest(endpoint=endpoint, stream=stream), WireServer(respond) as server, run_dir() as out:
+                run = load(out, "--target", server.url, "--endpoint", endpoint, "--model", "ensemble", "--prompt", PROMPT,
+                           "--stream" if stream else "--no-stream", "--concurrency", 2, "--requests", 4, "--warmup", "0s",
+                           "--max-new-tokens", TOKENS)
+                self.assertCode(run, 0)
+                self.assertEqual(run.summary["counts"]["outcomes"], {"ok": 4}, repr(run))
+                self.assertEqual(run.summary["scenario"]["mix"][0]["endpoint"], endpoint)
+                for request in run.requests:
+                    self.assertEqual(request["token_source"], source)
+                    self.assertEqual(request["output_tokens"], 0 if source == "none" else TOKENS)
+                    self.assertEqual(request.get("input_tokens"), input_tokens)
+                    self.assertEqual(request.get("finish_reason", ""), reason)
+                if stream:
+                    self.assertEqual(run.summary["metrics"]["ttft"]["count"], 4)
+                for _, _, body in server.requests:
+                    self.assertTrue(prompt_sent(body).endswith(PROMPT), body)
+
+    def test_a_template_of_a_scenarios_own(self):
+        def respond(handler, path, body):
+            if handler.headers["x-version"] != "2" or path != "/base/gen/a%2Fb" or body["n"] != 3 or "seed" in body:
+                return wire_servers.send_json(handler, {"problem": {"what": f"unexpected {path} {body}"}}, 400)
+            wire_servers.send_parts(handler, "application/octet-stream", [json.dumps({"out": [{"piece": "x"}]}) + "\n"] * 3 +
+                                    [json.dumps({"out": [], "state": "finished"}) + "\n"])
+
+        with WireServer(respond) as server, run_dir() as out:
+            out.parent.mkdir(exist_ok=True)
+            (out.parent / "mine.yaml").write_text("""
+path: /gen/{model}
+headers: {x-version: "2"}
+body: {q: "Q: {prompt}\\nA:", n: "{max_tokens}", seed: "{seed}"}
+answer:
+  stream: ndjson
+  text: /out/0/piece
+  one_token_each: true
+  error: /problem/what
+  end: {at: /state, is: finished}
+""")
+            scenario = out.parent / "scenario.yaml"
+            scenario.write_text(f"""
+schema_version: 1
+name: own
+target: {server.url}/base
+load: {{mode: closed, concurrency: 1}}
+warmup: 0s
+requests: 3
+parameters: {{max_new_tokens: 3}}
+mix:
+  - {{name: mine, endpoint: mine.yaml, model: a/b, prompts: [hello]}}
+""")
+            run = load(out, scenario)
+            self.assertCode(run, 0)
+            self.assertEqual(run.summary["counts"]["outcomes"], {"ok": 3}, repr(run))
+            self.assertEqual({r["token_source"] for r in run.requests}, {"server_stream"})
+            self.assertRegex(server.requests[0][2]["q"], r"^Q: \[[0-9a-f]{16}\] hello\nA:$")
+
+    def test_mistakes_are_found_before_anything_is_sent(self):
+        run = loadgen("run", "--target", "http://127.0.0.1:1", "--endpoint", "olama-chat", "--concurrency", 1, "--requests", 1)
+        self.assertEqual(run.code, 64)
+        self.assertIn("did you mean 'ollama-chat'", run.stderr)
+
+    def test_what_an_entry_expects(self):
+        """A wrong answer is a failure of its own class, whatever else is right about it."""
+        with WireServer(wire_servers.ollama) as server, run_dir() as out:
+            out.parent.mkdir(exist_ok=True)
+            scenario = out.parent / "scenario.yaml"
+            scenario.write_text(f"""
+schema_version: 1
+name: expectations
+target: {server.url}
+endpoint: ollama-generate
+model: m
+load: {{mode: closed, concurrency: 2}}
+warmup: 0s
+requests: 60
+parameters: {{max_new_tokens: 3}}
+mix:
+  - {{name: right, prompts: [a], expect: {{not_empty: true, matches: "^ w0 w1", finish_reason: [length], model: m}}}}
+  - {{name: text, prompts: [a], expect: {{matches: "^w0"}}}}
+  - {{name: reason, prompts: [a], expect: {{finish_reason: stop}}}}
+  - {{name: model, prompts: [a], expect: {{model: other}}}}
+""")
+            run = load(out, scenario)
+            self.assertCode(run, 0)
+            for name, slice_ in run.summary["mix"].items():
+                expected = {"ok"} if name == "right" else {"bad_content"}
+                self.assertEqual(set(slice_["counts"]["outcomes"]), expected, name)
+            self.assertGreater(run.summary["rates"]["error_rate"], 0.2)
+
+
+if __name__ == "__main__":
+    harness.main()
