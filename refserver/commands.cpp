@@ -6,15 +6,17 @@
 
 #include "refserver/inspect_command.hpp"
 #include "refserver/plan_command.hpp"
+#include "refserver/simulate_command.hpp"
 #include "refserver/synth_command.hpp"
 
 namespace refserver {
 
 std::span<const OtherCommand> other_commands() {
-  static constexpr std::array<OtherCommand, 3> commands{
+  static constexpr std::array<OtherCommand, 4> commands{
       {{"synth", "write a model folder with made-up weights", run_synth},
        {"inspect", "check a model folder and say what is in it", run_inspect},
-       {"plan", "say whether models fit a GPU, and how fast they could be at best", run_plan}}};
+       {"plan", "say whether models fit a GPU, and how fast they could be at best", run_plan},
+       {"simulate", "run requests through the scheduler in virtual time, beside what theory says", run_simulate}}};
   return commands;
 }
 

@@ -26,6 +26,7 @@ std::vector<MadeEngine> make_engines(const std::vector<EngineSettings>& settings
     cost.seed = seed;
     cost.drafts = of.drafts;
     cost.draft_acceptance = of.draft_acceptance;
+    cost.answer_length = of.answer_length;
     one.engine = std::make_unique<CostEngine>(std::move(cost), clock, timeline);
   }
   return made;

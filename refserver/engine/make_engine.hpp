@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,8 @@ struct EngineSettings {
   Distribution noise{};           ///< added to each step
   std::uint32_t drafts = 0;       ///< guesses per token; of use only if the scheduler's max_drafts allows them
   double draft_acceptance = 0.7;  ///< chance of each guess to be right if those before it are, 0 to 1
+  /// Tokens after which an answer ends by itself; without it only its limit ends it.
+  std::function<std::optional<std::uint32_t>(const RequestSpec&)> answer_length{};
 };
 
 struct MadeEngine {
