@@ -9,7 +9,9 @@
 
 #include "refserver/commands.hpp"
 #include "refserver/config_draft.hpp"
+#include "refserver/engine/step_cost.hpp"
 #include "refserver/launcher_flags.hpp"
+#include "refserver/models.hpp"
 
 namespace refserver {
 namespace {
@@ -51,6 +53,26 @@ void settle_host(ConfigDraft& draft) {
   }
 }
 
+/// Costs of a simulated device: those the model names, those all are to have, or those of its family on a small card.
+void settle_engine(const ConfigDraft::Model& model, ConfigDraft& draft) {
+  EngineSettings engine = draft.engine;
+  engine.model = model.name;
+  engine.ttft = model.ttft.value_or(engine.ttft);
+  engine.gap = model.gap.value_or(engine.gap);
+  std::uint64_t token_bytes = 0;
+  if (engine.kind == EngineKind::cost) {
+    const bool is_llama = family_of(model.name) == "llama3";
+    const std::string usual = is_llama ? "llama-3.1-8b-rtx4090" : "qwen2-7b-rtx4090";
+    const std::string& named = model.preset.empty() ? draft.preset : model.preset;
+    const auto preset = load_cost_preset(named.empty() ? usual : named);
+    if (!preset) throw BadValue(fmt::format("sim_preset of model {}: {}", model.name, preset.error().message()));
+    engine.cost = preset->cost;
+    token_bytes = preset->kv_bytes_per_token;
+  }
+  draft.config.kv_token_bytes.push_back(token_bytes);
+  draft.config.engines.push_back(std::move(engine));
+}
+
 void settle_models(ConfigDraft& draft) {
   std::vector<ModelInfo>& models = draft.config.models;
   if (draft.models.empty()) draft.models = {{.name = "qwen2"}, {.name = "llama3"}};
@@ -61,7 +83,8 @@ void settle_models(ConfigDraft& draft) {
     }
     models.push_back(std::move(info));
     draft.config.folders.push_back(model.folder);
-    draft.config.timings.push_back({model.ttft.value_or(draft.timing.ttft), model.gap.value_or(draft.timing.gap)});
+    draft.config.weights.push_back(model.weight);
+    settle_engine(model, draft);
   }
   for (const auto& [name, port] : draft.model_ports) {
     const std::size_t found = find_model(models, name);
@@ -191,6 +214,7 @@ void apply_flags(const Flags& flags, ConfigDraft& draft) {
   // A list on the command line replaces the one in the file; so does an address given by either of its names.
   if (is_given("cors_allow_origin")) draft.config.http.cors_allowed_origins.clear();
   if (is_given("model_port")) draft.model_ports.clear();
+  if (is_given("sim_stall")) draft.config.stalls.clear();
   if (is_given("host")) draft.hostname.reset();
   for (const auto& [field, value] : flags.fields) {
     at(flag_of(field->name), [&field = field, &value = value, &draft] { field->apply(draft, value); });
@@ -212,6 +236,14 @@ void settle_config(ConfigDraft& draft) {
   if (draft.max_input_length) draft.max_input_tokens = draft.max_input_length;
   settle_host(draft);
   settle_models(draft);
+  const ServerConfig& config = draft.config;
+  for (std::size_t i = 0; i < config.models.size(); ++i) {
+    const SchedulerConfig scheduler = make_scheduler_config(
+        config.scheduler, config.models[i], pool_limits(config.engines[i], config.http.max_concurrent_requests));
+    if (const auto problem = find_problem(scheduler)) {
+      throw BadValue(fmt::format("model {}: {}", config.models[i].name, *problem));
+    }
+  }
 }
 
 CommandLine parse_command_line(int argc, const char* const* argv) {

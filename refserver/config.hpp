@@ -8,32 +8,24 @@
 
 #include "refserver/api/model_info.hpp"
 #include "refserver/api/validate.hpp"
-#include "refserver/engine/simulated_engine.hpp"
+#include "refserver/engine/make_engine.hpp"
 #include "refserver/exit_code.hpp"
 #include "refserver/http/options.hpp"
+#include "refserver/scheduler_settings.hpp"
 
 namespace refserver {
-
-/// What was asked of the scheduler, under TGI's names; empty where it is to choose.
-struct SchedulerSettings {
-  std::optional<std::uint32_t> max_batch_prefill_tokens;  ///< tokens computed in one step
-  std::optional<std::uint64_t> max_batch_total_tokens;    ///< tokens held for all requests together
-  std::optional<std::uint32_t> max_batch_size;            ///< requests that run together
-  double waiting_served_ratio = 0.3;                      ///< only without chunking
-  std::uint32_t max_waiting_tokens = 20;                  ///< only without chunking
-  bool has_prefill_chunking = true;
-  bool has_prefix_caching = true;
-};
 
 struct ServerConfig {
   HttpOptions http;
   RequestLimits limits;
   SchedulerSettings scheduler;
   std::vector<ModelInfo> models;
-  std::vector<std::string> folders;  ///< one per model: its checkpoint; empty: none
-  std::vector<SimTiming> timings;    ///< one per model
-  std::optional<SimStall> stall;
-  std::string truth_log;           ///< path; empty: none
+  std::vector<std::string> folders;           ///< one per model: its checkpoint; empty: none
+  std::vector<double> weights;                ///< one per model: its share of the device's time
+  std::vector<EngineSettings> engines;        ///< one per model
+  std::vector<std::uint64_t> kv_token_bytes;  ///< one per model: what a token of KV cache would take; 0: not known
+  std::vector<Stall> stalls;                  ///< of all simulated engines
+  std::string truth_log;                      ///< path; empty: none
   std::vector<std::string> notes;  ///< to be said at start: flags and variables that were accepted and have no effect
 };
 

@@ -22,22 +22,24 @@ struct BadValue : std::runtime_error {
 /// Models are settled at the end, when defaults are known.
 struct ConfigDraft {
   ServerConfig config;
-  SimTiming timing;                               ///< for models that state none
+  EngineSettings engine;                          ///< for models that state none of their own
+  std::string preset;                             ///< of costs; empty: by the model's family
   std::optional<std::uint32_t> max_input_tokens;  ///< empty: one less than the total
   std::optional<std::uint32_t> max_input_length;  ///< the same by its old name
   std::uint32_t max_total_tokens = 32768;
   std::uint32_t default_max_new_tokens = 100;
-  std::string engine = "simulated";
   std::optional<std::string> hostname;  ///< TGI's name of `host`, which may be no address
   std::vector<std::pair<std::string, std::uint16_t>> model_ports;
   struct Model {
     std::string name{};
     std::string served_name{};
     std::string folder{};
-    std::optional<std::chrono::nanoseconds> ttft{};
-    std::optional<std::chrono::nanoseconds> gap{};
+    std::optional<Distribution> ttft{};
+    std::optional<Distribution> gap{};
+    std::string preset{};
     std::optional<std::uint32_t> max_input_tokens{};
     std::optional<std::uint32_t> max_total_tokens{};
+    double weight = 1;
   };
   std::vector<Model> models;
 };

@@ -4,6 +4,8 @@
 
 #include <charconv>
 #include <fstream>
+#include <limits>
+#include <utility>
 
 #include "refserver/config_draft.hpp"
 #include "refserver/duration.hpp"
@@ -49,10 +51,11 @@ bool parse_bool(const std::string& text) {
   throw BadValue(fmt::format("'{}' is neither true nor false", text));
 }
 
-SimStall parse_stall(const std::string& text) {
-  const std::size_t plus = text.find('+');
-  if (plus == std::string::npos) throw BadValue(fmt::format("'{}' is not AT+FOR, such as 3s+2s", text));
-  return {parse_time(text.substr(0, plus)), parse_time(text.substr(plus + 1))};
+/// What the engines' own readers say, as a bad value.
+template <class Value>
+Value must(Result<Value, std::string> read) {
+  if (!read) throw BadValue(read.error());
+  return std::move(*read);
 }
 
 std::string parse_host(const std::string& text) {
@@ -61,9 +64,36 @@ std::string parse_host(const std::string& text) {
   throw BadValue(fmt::format("'{}' is not an IP address such as 127.0.0.1, 0.0.0.0 or ::1", text));
 }
 
-std::string parse_engine(const std::string& text) {
-  if (text != "simulated") throw BadValue(fmt::format("'{}' is not an engine; there is: simulated", text));
-  return text;
+EngineKind parse_engine(const std::string& text) {
+  if (text == "simulated") return EngineKind::scripted;
+  if (text == "cost") return EngineKind::cost;
+  throw BadValue(fmt::format("'{}' is not an engine; there are: simulated, cost", text));
+}
+
+BatchKind parse_batch(const std::string& text) {
+  if (text == "continuous") return BatchKind::continuous;
+  if (text == "static") return BatchKind::fixed;
+  if (text == "serial") return BatchKind::serial;
+  throw BadValue(fmt::format("'{}' is not a scheduler; there are: continuous, static, serial", text));
+}
+
+AdmissionKind parse_admission(const std::string& text) {
+  if (text == "optimistic") return AdmissionKind::optimistic;
+  if (text == "reserve") return AdmissionKind::reserve;
+  if (text == "adaptive") return AdmissionKind::adaptive;
+  throw BadValue(fmt::format("'{}' is not a way of admission; there are: optimistic, reserve, adaptive", text));
+}
+
+double parse_share(const std::string& text) {
+  const double share = parse_ratio(text);
+  if (share > 1) throw BadValue(fmt::format("'{}' is not a number from 0 to 1", text));
+  return share;
+}
+
+double parse_weight(const std::string& text) {
+  const double weight = parse_ratio(text);
+  if (weight < 0.001 || weight > 1000) throw BadValue(fmt::format("'{}' is not a number from 0.001 to 1000", text));
+  return weight;
 }
 
 std::string parse_header_value(const std::string& text) {
@@ -195,19 +225,49 @@ std::vector<Field> scheduler_fields() {
        [](Draft& d, const std::string& v) { d.config.scheduler.has_prefill_chunking = parse_bool(v); }},
       {"prefix_caching", "0|1", "prompts reuse what earlier ones computed (default 1)", kTgi, kValue,
        [](Draft& d, const std::string& v) { d.config.scheduler.has_prefix_caching = parse_bool(v); }},
+      {"scheduler", "NAME", "how requests share steps: continuous (default), static batches, or serial", kOurs, kValue,
+       [](Draft& d, const std::string& v) { d.config.scheduler.batch = parse_batch(v); }},
+      {"admission", "NAME",
+       "what must be free to let a request in: optimistic (default: its prompt), reserve (all it may need, as TGI) or "
+       "adaptive",
+       kOurs, kValue, [](Draft& d, const std::string& v) { d.config.scheduler.admission = parse_admission(v); }},
+      {"block_size", "N", "tokens per block of KV cache (default 16)", kOurs, kValue,
+       [](Draft& d, const std::string& v) { d.config.scheduler.block_size = parse_number<std::uint32_t>(v, 1, 4096); }},
+      {"max_waiting_requests", "N", "requests per model that wait for the engine; more get 429 (default: no limit)",
+       kOurs, kValue,
+       [tokens](Draft& d, const std::string& v) { d.config.scheduler.max_waiting_requests = tokens(v); }},
+      {"queue_timeout", "TIME", "a request that waits longer for the engine gets 503 (default: no limit)", kOurs,
+       kValue, [](Draft& d, const std::string& v) { d.config.scheduler.queue_timeout = parse_time(v); }},
   };
 }
 
 std::vector<Field> engine_fields() {
   return {
-      {"engine", "NAME", "what generates: simulated (default)", kOurs, kValue,
-       [](Draft& d, const std::string& v) { d.engine = parse_engine(v); }},
-      {"sim_ttft", "TIME", "simulated engine: from the arrival of a request to its first token (default 100ms)", kOurs,
-       kValue, [](Draft& d, const std::string& v) { d.timing.ttft = parse_time(v); }},
-      {"sim_gap", "TIME", "simulated engine: from token to token (default 20ms)", kOurs, kValue,
-       [](Draft& d, const std::string& v) { d.timing.gap = parse_time(v); }},
-      {"sim_stall", "AT+FOR", "simulated engine: AT after the first request, release no token for FOR, e.g. 3s+2s",
-       kOurs, kValue, [](Draft& d, const std::string& v) { d.config.stall = parse_stall(v); }},
+      {"engine", "NAME",
+       "what generates: simulated (default; token times from a script, whatever the load) or cost (steps that take as "
+       "long as a device's would)",
+       kOurs, kValue, [](Draft& d, const std::string& v) { d.engine.kind = parse_engine(v); }},
+      {"sim_ttft", "TIME",
+       "simulated engine: from the arrival of a request to its first token: a time or a distribution such as "
+       "exp(100ms) (default 100ms)",
+       kOurs, kValue, [](Draft& d, const std::string& v) { d.engine.ttft = must(parse_distribution(v)); }},
+      {"sim_gap", "TIME", "simulated engine: from token to token, likewise (default 20ms)", kOurs, kValue,
+       [](Draft& d, const std::string& v) { d.engine.gap = must(parse_distribution(v)); }},
+      {"sim_seed", "N", "simulated engine: what all random times are drawn from (default 0)", kOurs, kValue,
+       [](Draft& d, const std::string& v) {
+         d.engine.seed = parse_number<std::uint64_t>(v, 0, std::numeric_limits<std::uint64_t>::max());
+       }},
+      {"sim_stall", "AT+FOR",
+       "simulated engine: AT after the first request, release no token for FOR, e.g. 3s+2s; repeat for more", kOurs,
+       kRepeated, [](Draft& d, const std::string& v) { d.config.stalls.push_back(must(parse_stall(v))); }},
+      {"sim_preset", "NAME", "cost engine: what steps cost, a preset by name or file (default: by the model's name)",
+       kOurs, kValue, [](Draft& d, const std::string& v) { d.preset = v; }},
+      {"sim_noise", "TIME", "cost engine: a time or distribution added to every step (default 0s)", kOurs, kValue,
+       [](Draft& d, const std::string& v) { d.engine.noise = must(parse_distribution(v)); }},
+      {"sim_drafts", "N", "cost engine: tokens guessed ahead, speculation (default 0)", kOurs, kValue,
+       [](Draft& d, const std::string& v) { d.engine.drafts = parse_number<std::uint32_t>(v, 0, 64); }},
+      {"sim_draft_acceptance", "P", "cost engine: chance of a guess to be right (default 0.7)", kOurs, kValue,
+       [](Draft& d, const std::string& v) { d.engine.draft_acceptance = parse_share(v); }},
       {"truth_log", "FILE", "write what was really sent when, one JSON line per generation", kOurs, kValue,
        [](Draft& d, const std::string& v) { d.config.truth_log = v; }},
       {"json_output", "", "one JSON line per generation on stderr", kTgi, kToggle,
@@ -248,17 +308,21 @@ void set_model_field(ConfigDraft::Model& model, const std::string& key, const st
   } else if (key == "folder") {
     model.folder = value;
   } else if (key == "sim_ttft") {
-    model.ttft = parse_time(value);
+    model.ttft = must(parse_distribution(value));
   } else if (key == "sim_gap") {
-    model.gap = parse_time(value);
+    model.gap = must(parse_distribution(value));
+  } else if (key == "sim_preset") {
+    model.preset = value;
+  } else if (key == "weight") {
+    model.weight = parse_weight(value);
   } else if (key == "max_input_tokens") {
     model.max_input_tokens = parse_number<std::uint32_t>(value, 1, 10'000'000);
   } else if (key == "max_total_tokens") {
     model.max_total_tokens = parse_number<std::uint32_t>(value, 2, 10'000'000);
   } else {
     throw BadValue(
-        "unknown field; a model has name, served_name, folder, sim_ttft, sim_gap, max_input_tokens, "
-        "max_total_tokens");
+        "unknown field; a model has name, served_name, folder, weight, sim_ttft, sim_gap, sim_preset, "
+        "max_input_tokens, max_total_tokens");
   }
 }
 

@@ -21,7 +21,8 @@ enum class ErrorType : std::uint8_t {
   unknown_scenario,      ///< 422: gateway only
   no_instances,          ///< 422: vertex without instances
   vertex_failed,         ///< 500: what vertex says whatever failed
-  overloaded,            ///< 429: no permit free
+  overloaded,            ///< 429: no permit free, or too much waits for the engine
+  queue_timeout,         ///< 503: it waited for the engine for too long
   generation,            ///< 424: the engine gave up on the request
   incomplete,            ///< 500: the engine stopped before the last token
 };
@@ -57,6 +58,8 @@ constexpr std::string_view label(ErrorType type) {
       return "Incomplete generation";
     case ErrorType::overloaded:
       return "overloaded";
+    case ErrorType::queue_timeout:
+      return "queue_timeout";
     case ErrorType::generation:
       return "generation";
     case ErrorType::incomplete:

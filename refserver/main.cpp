@@ -10,8 +10,8 @@
 
 #include "refserver/commands.hpp"
 #include "refserver/config.hpp"
-#include "refserver/engine/simulated_engine.hpp"
 #include "refserver/http/server.hpp"
+#include "refserver/model_runtime.hpp"
 #include "refserver/models.hpp"
 #include "refserver/schedule/engine_loop.hpp"
 
@@ -32,14 +32,19 @@ ExitCode serve(ServerConfig config) {
     const std::string texts = load_texts(model, config.folders[i]);
     fmt::print(stderr, "model {}: {}: {}\n", model.name, model.served_name, texts);
   }
+  const std::vector<ModelRuntime> runtimes = make_runtimes(config);
+  for (std::size_t i = 0; i < runtimes.size(); ++i) {
+    fmt::print(stderr, "model {}: {}\n", config.models[i].name, runtimes[i].memory_plan);
+  }
   raise_descriptor_limit();
   prctl(PR_SET_TIMERSLACK, 1);
   std::signal(SIGPIPE, SIG_IGN);
   WorkQueue work(config.http.max_concurrent_requests);
   TokenQueue tokens;
+  EngineBoard board;
   std::optional<TruthLog> truth_log;
   if (!config.truth_log.empty()) truth_log.emplace(config.truth_log);
-  ServerParts parts{config.models, config.limits, work, tokens, truth_log ? &*truth_log : nullptr};
+  ServerParts parts{config.models, config.limits, work, tokens, &board, truth_log ? &*truth_log : nullptr};
   std::optional<Server> server;
   try {
     server.emplace(config.http, parts);
@@ -48,9 +53,8 @@ ExitCode serve(ServerConfig config) {
                e.code().message());
     return ExitCode::unavailable;
   }
-  SimulatedEngine engine(config.timings, config.stall);
   {
-    const EngineLoop loop(engine, work, tokens);
+    const EngineLoop loop({on_device(runtimes), work, tokens, &board, &server->meter(), server->model_meters()});
     server->stop_on_signals();
     for (std::size_t i = 0; i < config.http.model_ports.size(); ++i) {
       fmt::print(stderr, "model {} alone: port {}\n", config.models[config.http.model_ports[i].model].name,

@@ -31,6 +31,8 @@ int http_status(ErrorType type) {
       return 424;
     case ErrorType::overloaded:
       return 429;
+    case ErrorType::queue_timeout:
+      return 503;
     case ErrorType::vertex_failed:
     case ErrorType::incomplete:
       return 500;

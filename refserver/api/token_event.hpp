@@ -24,6 +24,13 @@ struct Token {
 
 enum class FinishReason : std::uint8_t { length, eos_token, stop_sequence };
 
+/// Why a request ended without its last token.
+enum class FailureKind : std::uint8_t {
+  generation,    ///< the engine could not go on
+  overloaded,    ///< too much is waiting already
+  queue_timeout  ///< it waited for too long
+};
+
 struct TokenEvent {
   RequestId request = 0;
   std::uint32_t index = 0;  ///< 1 for the first token
@@ -36,6 +43,7 @@ struct TokenEvent {
   std::uint32_t cached_tokens = 0;     ///< prompt tokens found in the prefix cache
   std::uint32_t preemptions = 0;       ///< so far
   std::string failure;                 ///< not empty: no token; the engine gave up on the request, and this says why
+  FailureKind failure_kind = FailureKind::generation;
 };
 
 }  // namespace refserver

@@ -8,6 +8,22 @@
 #include "refserver/api/server_answers.hpp"
 
 namespace refserver {
+namespace {
+
+/// What the engine's refusal is to the client.
+Error error_of(const TokenEvent& event) {
+  switch (event.failure_kind) {
+    case FailureKind::overloaded:
+      return {ErrorType::overloaded, "Model is overloaded"};
+    case FailureKind::queue_timeout:
+      return {ErrorType::queue_timeout, "Request timed out: " + event.failure};
+    case FailureKind::generation:
+      break;
+  }
+  return {ErrorType::generation, "Request failed during generation: " + event.failure};
+}
+
+}  // namespace
 
 Answer::Answer(Service& service, Face& face, std::shared_ptr<SocketWriter::Socket> socket, RequestFacts facts,
                std::function<void()> on_done)
@@ -20,6 +36,12 @@ Answer::Answer(Service& service, Face& face, std::shared_ptr<SocketWriter::Socke
       last_write_(facts_.received),
       out_(facts_.framing) {}
 
+void Answer::give_up(std::size_t index, Error error) {
+  if (!is_stream_) return refuse(error);
+  fail(index, std::move(error));
+  if (!writer_.is_waiting()) flush();
+}
+
 Answer::~Answer() {
   for (const Generation& sequence : sequences_) service_.receivers.erase(sequence.truth.id);
 }
@@ -27,15 +49,8 @@ Answer::~Answer() {
 void Answer::on_token(std::size_t index, const TokenEvent& event) {
   Generation& sequence = sequences_[index];
   if (is_done_ || sequence.is_closed) return;
-  if (!event.failure.empty()) {
-    Error error{ErrorType::generation, "Request failed during generation: " + event.failure};
-    if (!is_stream_) return refuse(error);
-    fail(index, std::move(error));
-    if (!writer_.is_waiting()) flush();
-    return;
-  }
-  sequence.truth.due.push_back(event.due);
-  if (sequence.scheduled == TimePoint{}) sequence.scheduled = event.scheduled;
+  if (!event.failure.empty()) return give_up(index, error_of(event));
+  sequence.truth.add(event);
   if (!sequence.segments) return take_token(index, event);
 
   Segments& segments = *sequence.segments;
@@ -107,7 +122,6 @@ void Answer::take_turns() {
 void Answer::close_sequence(Generation& sequence) {
   sequence.is_closed = true;
   --open_;
-  if (sequence.queued != TimePoint{}) face_.count([](ServerMetrics& m) { m.add_running(-1); });
 }
 
 void Answer::end_stream() {
@@ -163,7 +177,8 @@ void Answer::refuse(const Error& error) {
   head.header("content-type", body.content_type);
   add_common_headers(head);
   const bool is_strict = service_.validator.limits().dialect == Dialect::strict_tgi;
-  if (type == ErrorType::overloaded && !is_strict) head.header("retry-after", std::uint64_t{1});
+  const bool is_for_now = type == ErrorType::overloaded || type == ErrorType::queue_timeout;
+  if (is_for_now && !is_strict) head.header("retry-after", std::uint64_t{1});
   head.header("content-length", body.body.size());
   out_.bytes() = std::move(head).finish(facts_.persistence, facts_.allow_origin) + body.body;
   is_last_formatted_ = true;

@@ -20,6 +20,7 @@ struct RequestFacts {
   Route route = Route::generate;
   TimePoint received;
   std::optional<std::string> client_id;
+  std::string draw_key{};  ///< what simulated engines key random draws by
   Persistence persistence = Persistence::keep;
   Framing framing = Framing::chunked;
   std::string allow_origin = "*";
@@ -69,6 +70,7 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void append_stream_head();
   void refuse(const Error& error);
   void fail(std::size_t sequence, Error error);
+  void give_up(std::size_t sequence, Error error);
   void take_token(std::size_t sequence, const TokenEvent& event);
   void append_token(Generation& sequence, const TokenEvent& event);
   void take_turns();

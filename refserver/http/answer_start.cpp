@@ -150,6 +150,7 @@ void Answer::submit(std::size_t index, ValidatedRequest valid) {
   truth.prompt_tokens = sequence.prompt_tokens = valid.request.prompt_tokens;
   const std::uint32_t usual = std::min(tokens, kSegmentTokens);
   truth.due.reserve(usual);
+  truth.steps.reserve(usual);
   truth.achieved.reserve(is_stream_ ? usual : 1);
   if (valid.total_new_tokens > tokens) {
     sequence.segments = std::make_unique<Segments>();
@@ -157,15 +158,12 @@ void Answer::submit(std::size_t index, ValidatedRequest valid) {
     if (valid.shape.seed) sequence.segments->request.parameters.seed = valid.shape.seed;
     sequence.segments->total_new_tokens = valid.total_new_tokens;
   }
-  if (!service_.work.try_submit({truth.id, facts_.received, std::move(valid.request)})) {
+  sequence.queued = Clock::now();  // before: the engine may be faster than this thread
+  if (!service_.work.try_submit({truth.id, facts_.received, std::move(valid.request), facts_.draw_key})) {
     return is_stream_ ? fail(index, kOverloaded) : refuse(kOverloaded);
   }
   service_.receivers.emplace(truth.id, Receiver{this, static_cast<std::uint32_t>(index)});
-  sequence.queued = Clock::now();
-  face_.count([&](ServerMetrics& m) {
-    m.on_valid(sequence.prompt_tokens, usual);
-    m.add_running(1);
-  });
+  face_.count([&](ServerMetrics& m) { m.on_valid(sequence.prompt_tokens, usual); });
   if (is_stream_) {
     sequence.stream = make_stream_format(std::move(valid.shape));
   } else {
@@ -193,7 +191,7 @@ void Answer::submit_next_segment(std::size_t index, TokenEvent last, ValidatedRe
   Generation& sequence = sequences_[index];
   const std::uint32_t prompt_tokens = valid.request.prompt_tokens;
   const std::uint32_t tokens = valid.request.max_new_tokens;
-  if (service_.work.try_submit({sequence.truth.id, Clock::now(), std::move(valid.request)})) {
+  if (service_.work.try_submit({sequence.truth.id, Clock::now(), std::move(valid.request), facts_.draw_key})) {
     last.finish.reset();
     face_.count([&](ServerMetrics& m) { m.on_valid(prompt_tokens, tokens); });
   } else {

@@ -60,8 +60,8 @@ bool is_json_type(std::string_view type) {
 }
 
 /// Header values may hold any byte; the log is JSON and takes printable ASCII.
-std::optional<std::string> read_client_id(const Parser& parser) {
-  const auto found = parser.get().find("x-request-id");
+std::optional<std::string> read_id(const Parser& parser, beast::string_view name) {
+  const auto found = parser.get().find(name);
   if (found == parser.get().end()) return std::nullopt;
   std::string id(to_view(found->value()).substr(0, kMaxClientIdBytes));
   for (char& c : id) {
@@ -263,7 +263,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     if (!request) co_return co_await answer_misread(parser, request.error());
     RequestFacts facts{route,
                        received,
-                       read_client_id(parser),
+                       read_id(parser, "x-request-id"),
+                       read_id(parser, "x-sim-key").value_or(""),
                        persistence_of(parser),
                        parser.get().version() < 11 ? Framing::plain : Framing::chunked,
                        std::string(allow_origin_)};

@@ -1,6 +1,7 @@
 // One generation under way: what the HTTP side keeps of it between being asked for and being answered.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <memory>
 #include <optional>
@@ -25,10 +26,9 @@ struct Segments {
 struct Generation {
   std::size_t job = 0;  ///< of the answer's requests; several sequences share one with best_of
   std::optional<Admission::Permit> permit;
-  TruthRecord truth;      ///< its id is the sequence's
-  TimePoint queued{};     ///< handed to the engine
-  TimePoint scheduled{};  ///< first given a place by the engine
-  TimePoint ended{};      ///< its last token came
+  TruthRecord truth;   ///< its id is the sequence's
+  TimePoint queued{};  ///< handed to the engine
+  TimePoint ended{};   ///< its last token came
   std::uint32_t prompt_tokens = 0;
   std::unique_ptr<StreamFormat> stream;
   std::unique_ptr<CollectedAnswer> whole;
@@ -39,8 +39,8 @@ struct Generation {
   std::string_view outcome = "ok";
   bool is_closed = false;  ///< everything of it is formatted
 
-  /// Milliseconds and seconds of the x- headers and of metrics.
-  TimePoint started_at() const { return scheduled == TimePoint{} ? queued : scheduled; }
+  /// When inference began, for the x- headers and for metrics.
+  TimePoint started_at() const { return std::max(queued, truth.scheduled); }
 };
 
 }  // namespace refserver

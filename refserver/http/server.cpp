@@ -63,7 +63,7 @@ class Server::Impl {
         validator_(parts.models, parts.limits),
         metrics_(largest(parts.models, &ModelInfo::max_input_tokens),
                  largest(parts.models, &ModelInfo::max_total_tokens)),
-        service_{options_, parts.models, validator_, parts.work, parts.truth_log, metrics_, turns_, pool_},
+        service_{options_, parts.models, validator_, parts.work, parts.board, parts.truth_log, metrics_, turns_, pool_},
         sweep_timer_(io_),
         signals_(io_) {
     listen(options_.port, std::nullopt);
@@ -74,6 +74,13 @@ class Server::Impl {
   std::uint16_t port(std::size_t listener) const { return listeners_[listener]->acceptor.local_endpoint().port(); }
   std::size_t ports() const { return listeners_.size(); }
   EngineMeter& meter() { return metrics_; }
+  std::vector<EngineMeter*> model_meters() {
+    std::vector<EngineMeter*> meters(service_.models.size(), nullptr);
+    for (const auto& listener : listeners_) {
+      if (listener->face.only_model) meters[*listener->face.only_model] = listener->metrics.get();
+    }
+    return meters;
+  }
 
   void run() {
     for (const auto& listener : listeners_) spawn(accept_loop(*listener));
@@ -224,6 +231,9 @@ std::vector<std::uint16_t> Server::model_ports() const {
 }
 EngineMeter& Server::meter() {
   return impl_->meter();
+}
+std::vector<EngineMeter*> Server::model_meters() {
+  return impl_->model_meters();
 }
 void Server::stop_on_signals() {
   impl_->stop_on_signals();

@@ -12,6 +12,7 @@
 #include "refserver/api/validate.hpp"
 #include "refserver/http/options.hpp"
 #include "refserver/http/truth_log.hpp"
+#include "refserver/queue/engine_board.hpp"
 #include "refserver/queue/token_queue.hpp"
 #include "refserver/queue/work_queue.hpp"
 
@@ -23,7 +24,8 @@ struct ServerParts {
   RequestLimits limits;
   WorkQueue& work;
   TokenQueue& tokens;
-  TruthLog* truth_log = nullptr;  ///< optional
+  const EngineBoard* board = nullptr;  ///< optional: where the engine says how it stands
+  TruthLog* truth_log = nullptr;       ///< optional
 };
 
 class Server {
@@ -39,8 +41,10 @@ class Server {
   /// The ports of `HttpOptions::model_ports`, in their order.
   std::vector<std::uint16_t> model_ports() const;
 
-  /// What an engine tells its steps to. Lives as long as the server.
+  /// What an engine tells its steps to, those of every model. Lives as long as the server.
   EngineMeter& meter();
+  /// One per model, for its steps alone; null where the model has no port of its own.
+  std::vector<EngineMeter*> model_meters();
 
   /// SIGTERM and SIGINT stop the server; a second signal cuts at once.
   void stop_on_signals();

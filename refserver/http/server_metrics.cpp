@@ -1,7 +1,8 @@
 // Looks every metric up once. Names as TGI 3.3.7 has them.
 #include "refserver/http/server_metrics.hpp"
 
-#include <vector>
+#include <iterator>
+#include <utility>
 
 #include "refserver/http/metrics_page.hpp"
 
@@ -105,6 +106,7 @@ void ServerMetrics::on_valid(std::uint32_t prompt_tokens, std::uint32_t max_new_
 void ServerMetrics::on_refused(ErrorType type) {
   switch (type) {
     case ErrorType::overloaded:
+    case ErrorType::queue_timeout:
       return overloaded_failures_.increment();
     case ErrorType::incomplete:
       return incomplete_failures_.increment();
@@ -140,16 +142,11 @@ void ServerMetrics::on_success(const SuccessTimes& times, std::uint32_t tokens) 
   generated_tokens_.observe(tokens);
 }
 
-void ServerMetrics::add_running(int sequences) {
-  if (!engine_tells_batch_.load(std::memory_order_relaxed)) running_.add(sequences);
-}
-
 void ServerMetrics::set_waiting(std::size_t requests) noexcept {
   waiting_.set(static_cast<double>(requests));
 }
 
 void ServerMetrics::set_batch(std::size_t requests, std::uint64_t reserved_tokens) noexcept {
-  engine_tells_batch_.store(true, std::memory_order_relaxed);
   running_.set(static_cast<double>(requests));
   reserved_tokens_.set(static_cast<double>(reserved_tokens));
 }
@@ -178,8 +175,9 @@ void ServerMetrics::on_step_failed(Method method) noexcept {
   of(method).failure.increment();
 }
 
-std::string ServerMetrics::render(Dialect dialect) const {
-  const std::vector<exporters::MetricFamily> families = registry_.collect();
+std::string ServerMetrics::render(Dialect dialect, std::vector<exporters::MetricFamily> more) const {
+  std::vector<exporters::MetricFamily> families = registry_.collect();
+  std::move(more.begin(), more.end(), std::back_inserter(families));
   // No step yields more than one token per sequence, so nothing is ever skipped.
   const auto steps = static_cast<std::uint64_t>(tokens_.value());
   return dialect == Dialect::strict_tgi ? render_as_tgi(families, steps)

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "exporters/prometheus.hpp"
 #include "refserver/api/engine_meter.hpp"
@@ -46,8 +46,6 @@ class ServerMetrics final : public EngineMeter {
   }
   void on_first_token(double seconds) { first_token_.observe(seconds); }
   void on_internal_error() { internal_errors_.increment(); }
-  /// Used where no engine tells its batch.
-  void add_running(int sequences);
   void set_connections(std::size_t connections) { connections_.set(static_cast<double>(connections)); }
 
   void set_waiting(std::size_t requests) noexcept override;
@@ -57,9 +55,9 @@ class ServerMetrics final : public EngineMeter {
   void on_step(Method method, const StepTimes& times) noexcept override;
   void on_step_failed(Method method) noexcept override;
 
-  /// The /metrics page. In the strict dialect as TGI writes it: only its own families, and those only once they have a
-  /// sample.
-  std::string render(Dialect dialect) const;
+  /// The /metrics page, with `more` families at its end. In the strict dialect as TGI writes it: only its own families,
+  /// and those only once they have a sample.
+  std::string render(Dialect dialect, std::vector<exporters::MetricFamily> more = {}) const;
 
  private:
   /// What TGI counts per prefill and per decode step.
@@ -109,7 +107,6 @@ class ServerMetrics final : public EngineMeter {
   exporters::LiveCounter& misshapen_;
   exporters::LiveCounter& too_large_;
   exporters::LiveCounter& wrong_type_;
-  std::atomic<bool> engine_tells_batch_{false};
 };
 
 }  // namespace refserver

@@ -13,6 +13,7 @@
 #include "refserver/http/server_metrics.hpp"
 #include "refserver/http/truth_log.hpp"
 #include "refserver/queue/admission.hpp"
+#include "refserver/queue/engine_board.hpp"
 #include "refserver/queue/token_queue.hpp"
 #include "refserver/queue/work_queue.hpp"
 
@@ -49,7 +50,8 @@ struct Service {
   std::span<const ModelInfo> models;
   const Validator& validator;
   WorkQueue& work;
-  TruthLog* truth_log;  ///< may be null
+  const EngineBoard* board;  ///< may be null
+  TruthLog* truth_log;       ///< may be null
   ServerMetrics& metrics;
   Turnstile& turns;
   ValidationPool& pool;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "refserver/api/server_answers.hpp"
+#include "refserver/http/engine_families.hpp"
 
 namespace refserver {
 namespace {
@@ -16,16 +17,24 @@ SimpleAnswer make_health(const Service& service) {
   return {503, kJson, R"({"error":"unhealthy","error_type":"healthcheck"})"};
 }
 
+std::vector<ModelState> read_board(const Service& service) {
+  if (service.board == nullptr) return {};
+  return service.board->read();
+}
+
 /// For people who look at a server that behaves oddly: what is held right now.
 SimpleAnswer make_state(const Service& service) {
   const auto busy = std::chrono::duration_cast<std::chrono::milliseconds>(service.work.busy_for(Clock::now()));
-  return {
-      200, kJson,
-      fmt::format(R"({{"connections":{},"permits_in_use":{},"permits":{},"sequences_at_the_engine":{},)"
-                  R"("requests_not_yet_taken_by_the_engine":{},"engine_step_running_for_ms":{},)"
-                  R"("is_draining":{},"last_request_id":{}}})",
-                  service.connections.size(), service.admission.in_use(), service.admission.limit(),
-                  service.receivers.size(), service.work.size(), busy.count(), service.is_draining, service.last_id)};
+  std::string models;
+  const std::vector<ModelState> states = read_board(service);
+  for (std::size_t i = 0; i < states.size(); ++i) append_model_state(service.models[i].name, states[i], models);
+  return {200, kJson,
+          fmt::format(R"({{"connections":{},"permits_in_use":{},"permits":{},"sequences_at_the_engine":{},)"
+                      R"("requests_not_yet_taken_by_the_engine":{},"engine_step_running_for_ms":{},)"
+                      R"("is_draining":{},"last_request_id":{},"models":[{}]}})",
+                      service.connections.size(), service.admission.in_use(), service.admission.limit(),
+                      service.receivers.size(), service.work.size(), busy.count(), service.is_draining, service.last_id,
+                      models)};
 }
 
 SimpleAnswer make_info_answer(const Service& service, const Face& face) {
@@ -53,7 +62,7 @@ SimpleAnswer make_simple_answer(const Service& service, const Face& face, const 
       return make_info_answer(service, face);
     case Target::metrics:
       return {200, is_strict ? "text/plain; charset=utf-8" : exporters::prometheus_content_type,
-              face.shown().render(dialect)};
+              face.shown().render(dialect, make_engine_families(service.models, read_board(service), face.only_model))};
     case Target::models:
       return make_models(service, face);
     case Target::openapi:

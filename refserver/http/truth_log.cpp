@@ -21,11 +21,19 @@ std::int64_t to_ns(TimePoint time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
 }
 
-void append_times(const std::vector<TimePoint>& times, std::string& out) {
+std::int64_t to_number(TimePoint time) {
+  return to_ns(time);
+}
+std::uint64_t to_number(std::uint64_t number) {
+  return number;
+}
+
+template <class Value>
+void append_list(const std::vector<Value>& values, std::string& out) {
   out += '[';
-  for (const TimePoint time : times) {
+  for (const Value value : values) {
     if (out.back() != '[') out += ',';
-    const fmt::format_int text(to_ns(time));
+    const fmt::format_int text(to_number(value));
     out.append(text.data(), text.size());
   }
   out += ']';
@@ -41,15 +49,28 @@ void append_optional_string(bool is_set, std::string_view text, std::string& out
 
 }  // namespace
 
+void TruthRecord::add(const TokenEvent& event) {
+  due.push_back(event.due);
+  steps.push_back(event.step);
+  if (scheduled == TimePoint{}) scheduled = event.scheduled;
+  cached_tokens = event.cached_tokens;
+  preemptions = event.preemptions;
+}
+
 void append_truth_line(const TruthRecord& record, std::string& out) {
   out += fmt::format(R"({{"id":{},"model":)", record.id);
   append_optional_string(!record.model.empty(), record.model, out);
   out += fmt::format(R"(,"route":"{}","client_id":)", label(record.route));
   append_optional_string(record.client_id.has_value(), record.client_id.value_or(""), out);
-  out += fmt::format(R"(,"recv_ns":{},"prompt_tokens":{},"due_ns":)", to_ns(record.received), record.prompt_tokens);
-  append_times(record.due, out);
+  out +=
+      fmt::format(R"(,"recv_ns":{},"prompt_tokens":{},"scheduled_ns":)", to_ns(record.received), record.prompt_tokens);
+  out += record.scheduled == TimePoint{} ? "null" : fmt::format("{}", to_ns(record.scheduled));
+  out += fmt::format(R"(,"cached_tokens":{},"preemptions":{},"due_ns":)", record.cached_tokens, record.preemptions);
+  append_list(record.due, out);
+  out += R"(,"steps":)";
+  append_list(record.steps, out);
   out += R"(,"achieved_ns":)";
-  append_times(record.achieved, out);
+  append_list(record.achieved, out);
   out += R"(,"outcome":)";
   append_json_string(record.outcome, out);
   out += "}\n";

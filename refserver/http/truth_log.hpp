@@ -24,12 +24,20 @@ struct TruthRecord {
   std::optional<std::string> client_id;  ///< the request's x-request-id header
   TimePoint received;                    ///< the request had arrived: the kernel's stamp, else the end of its last read
   std::uint32_t prompt_tokens = 0;
-  std::vector<TimePoint> due;       ///< per token, a stall included
-  std::vector<TimePoint> achieved;  ///< directly before the write of a token's bytes; one entry for whole answers
+  std::vector<TimePoint> due;        ///< per token, a stall included
+  std::vector<TimePoint> achieved;   ///< directly before the write of a token's bytes; one entry for whole answers
+  TimePoint scheduled;               ///< the request was first given a place; the epoch: never
+  std::vector<std::uint64_t> steps;  ///< per token, the scheduler's step that gave it
+  std::uint32_t cached_tokens = 0;   ///< of the prompt, found in the prefix cache
+  std::uint32_t preemptions = 0;
   std::string_view outcome = "ok";  ///< "ok", an error label, "client_gone", "slow_reader" or "shutdown"
+
+  /// A token came from the engine.
+  void add(const TokenEvent& event);
 };
 
-/// One line: {"id","model","route","client_id","recv_ns","prompt_tokens","due_ns","achieved_ns","outcome"}.
+/// One line: {"id","model","route","client_id","recv_ns","prompt_tokens","scheduled_ns","cached_tokens","preemptions",
+/// "due_ns","steps","achieved_ns","outcome"}; scheduled_ns is null for a request that never was.
 void append_truth_line(const TruthRecord& record, std::string& out);
 
 class TruthLog {

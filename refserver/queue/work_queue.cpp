@@ -43,10 +43,10 @@ void WorkQueue::take(std::optional<TimePoint> deadline, Work& out) {
   busy_since_.store(TimePoint{}, std::memory_order_relaxed);
   std::unique_lock lock(mutex_);
   const auto ready = [this] { return has_work(); };
-  if (deadline) {
-    ready_.wait_until(lock, *deadline, ready);
-  } else {
+  if (!deadline) {
     ready_.wait(lock, ready);
+  } else if (*deadline > Clock::now()) {  // a wait for what has passed would still ask the kernel
+    ready_.wait_until(lock, *deadline, ready);
   }
   std::swap(out.cancelled, work_.cancelled);
   std::swap(out.submitted, work_.submitted);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "refserver/api/token_event.hpp"
@@ -19,6 +20,7 @@ struct Pending {
   RequestId id = 0;
   TimePoint received;  ///< when its last byte was read
   ValidRequest request;
+  std::string draw_key{};  ///< what simulated engines key random draws by; empty: the id
 };
 
 /// What the engine thread takes at once. Cancellations are to be applied first.

@@ -35,6 +35,7 @@ std::optional<TimePoint> Device::advance(TimePoint now, StepEvents& out) {
   if (is_busy()) {
     if (result_.end > now) return result_.end;
     finish(out);
+    return TimePoint::min();  // what the step gave is delivered before an engine that blocks runs the next one
   }
   activate(now);
   for (std::size_t next = choose(); next != kNone; next = choose()) {
@@ -67,10 +68,21 @@ void Device::activate(TimePoint now) {
 
 std::size_t Device::choose() const {
   std::size_t best = kNone;
-  for (std::size_t i = 0; i < models_.size(); ++i) {
+  for (std::size_t n = 1; n <= models_.size(); ++n) {
+    // Of equals, whoever comes after the latest: steps that take no time would otherwise all be one model's.
+    const std::size_t i = last_ == kNone ? n - 1 : (last_ + n) % models_.size();
     if (models_[i].is_active && (best == kNone || models_[i].virtual_time < models_[best].virtual_time)) best = i;
   }
   return best;
+}
+
+bool Device::fail_running(StepEvents& out) {
+  if (!is_busy()) return false;
+  Model& model = models_[std::exchange(running_, kNone)];
+  const std::size_t released = out.released.size();
+  model.of.scheduler->fail_running(out);
+  release(model, released, out);
+  return true;
 }
 
 std::uint32_t Device::most_tokens(std::size_t index) const {
@@ -93,11 +105,11 @@ bool Device::start(std::size_t index, TimePoint now, StepEvents& out) {
   const StepPlan& plan = model.of.scheduler->plan(now, out, most_tokens(index));
   release(model, released, out);
   if (plan.rows.empty()) return false;
+  if (last_ != kNone && last_ != index) ++model.use.switches;
+  last_ = running_ = index;
   model.of.engine->run(plan, now, result_);
   assert(result_.end >= now && result_.rows.size() == plan.rows.size());
   model.use.tokens += plan.tokens;
-  if (last_ != kNone && last_ != index) ++model.use.switches;
-  last_ = running_ = index;
   floor_ = model.virtual_time;
   start_ = now;
   return true;

@@ -38,9 +38,12 @@ class Device {
   std::optional<Refusal> add(std::size_t model, RequestSpec spec, TimePoint now);
   bool cancel(std::size_t model, RequestId id) { return models_.at(model).of.scheduler->cancel(id); }
 
-  /// Commits the step under way if it is over at `now`, and starts at most one other. Appends what happened, of all
+  /// Commits the step under way if it is over at `now`; with none under way starts one. Appends what happened, of all
   /// models. Returns when to call again: a past time means at once, nothing means not before something is added.
   std::optional<TimePoint> advance(TimePoint now, StepEvents& out);
+  /// The engine threw in `advance`: whatever it held is lost. Ends its step; every request of that model that holds
+  /// blocks fails. False, with nothing done, if no step is under way.
+  bool fail_running(StepEvents& out);
 
   /// Whether a step has been started and not committed.
   bool is_busy() const { return running_ != kNone; }

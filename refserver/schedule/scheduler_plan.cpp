@@ -12,11 +12,15 @@ const StepPlan& Scheduler::plan(TimePoint now, StepEvents& out, std::uint32_t mo
   expire(now, out);
   sweep();
   running_.wake(now);
+  // Those let in while there was nothing to compute yet count with the step that computes.
+  const StepStats before = plan_.rows.empty() ? step_ : StepStats{};
   plan_.rows.clear();
   planned_.clear();
   left_ = std::min(config_.max_batch_prefill_tokens, most_tokens);
   step_ = {};
   step_.start = now;
+  step_.admitted = before.admitted;
+  step_.joined = before.admitted > 0 ? before.joined : running_.size();
   config_.prefill == PrefillKind::separate ? plan_separate(now) : plan_mixed(now);
   sweep();
   finish_plan();

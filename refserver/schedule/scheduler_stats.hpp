@@ -44,7 +44,8 @@ struct StepStats {
   std::uint32_t tokens = 0;
   std::uint32_t decode_rows = 0;
   std::uint32_t prefill_tokens = 0;
-  std::uint32_t admitted = 0;
+  std::uint32_t admitted = 0;  ///< since the step before
+  std::size_t joined = 0;      ///< requests that were running when those were let in
   std::uint32_t preempted = 0;
   std::uint32_t produced = 0;  ///< tokens given to clients
 };

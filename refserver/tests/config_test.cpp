@@ -61,9 +61,9 @@ TEST(Config, DefaultsServeBothModels) {
   EXPECT_EQ(config->models[0].served_name, "Qwen2-7B-Instruct-GPTQ-Int4");
   EXPECT_EQ(config->models[1].served_name, "Meta-Llama-3.1-8B-Instruct-GPTQ-INT4");
   EXPECT_EQ(config->http.max_concurrent_requests, 128U);
-  EXPECT_EQ(config->timings[0].ttft, 100ms);
-  EXPECT_EQ(config->timings[1].gap, 20ms);
-  EXPECT_FALSE(config->stall);
+  EXPECT_EQ(config->engines[0].ttft.draw(0.5), 100ms);
+  EXPECT_EQ(config->engines[1].gap.draw(0.5), 20ms);
+  EXPECT_TRUE(config->stalls.empty());
 }
 
 TEST(Config, FlagsOfTheDocumentedCommand) {
@@ -93,12 +93,12 @@ TEST(Config, FlagsOfTheDocumentedCommand) {
   ASSERT_EQ(config->models.size(), 2U);
   EXPECT_EQ(config->models[0].name, "llama3");
   EXPECT_EQ(config->models[1].served_name, "mine");
-  EXPECT_EQ(config->timings[1].ttft, 80ms);
-  EXPECT_EQ(config->timings[1].gap, 9ms);
+  EXPECT_EQ(config->engines[1].ttft.draw(0.5), 80ms);
+  EXPECT_EQ(config->engines[1].gap.draw(0.5), 9ms);
   EXPECT_EQ(config->http.max_concurrent_requests, 300U);
   EXPECT_EQ(config->truth_log, "/tmp/x");
-  EXPECT_EQ(config->stall->after, 3s);
-  EXPECT_EQ(config->stall->length, 2s);
+  EXPECT_EQ(config->stalls.at(0).after, 3s);
+  EXPECT_EQ(config->stalls.at(0).length, 2s);
   EXPECT_EQ(config->http.graceful_termination_timeout, 5s);
 }
 
@@ -113,16 +113,16 @@ TEST(Config, FileThenFlags) {
   EXPECT_EQ(config->models[0].max_input_tokens, 4095U);
   EXPECT_EQ(config->models[1].served_name, "Big-Model");
   EXPECT_EQ(config->models[1].max_input_tokens, 99U);
-  EXPECT_EQ(config->timings[0].ttft, 50ms);
-  EXPECT_EQ(config->timings[1].ttft, 300ms);
-  EXPECT_EQ(config->timings[1].gap, 20ms);
+  EXPECT_EQ(config->engines[0].ttft.draw(0.5), 50ms);
+  EXPECT_EQ(config->engines[1].ttft.draw(0.5), 300ms);
+  EXPECT_EQ(config->engines[1].gap.draw(0.5), 20ms);
 }
 
 TEST(Config, JsonIsTheSameFile) {
   const ConfigFile file(R"({"sim_gap": "5ms", "models": [{"name": "qwen2", "sim_gap": "7ms"}]})");
   const auto config = parse({"--config", file.path()}).serve;
   ASSERT_TRUE(config);
-  EXPECT_EQ(config->timings[0].gap, 7ms);
+  EXPECT_EQ(config->engines[0].gap.draw(0.5), 7ms);
 }
 
 TEST(Config, TheShippedExampleLoads) {
@@ -131,13 +131,43 @@ TEST(Config, TheShippedExampleLoads) {
 
 TEST(Config, FlagErrorsNameTheFlagAndTheFix) {
   EXPECT_THAT(complaint({"--port", "70000"}), HasSubstr("--port: '70000' is not a whole number from 0 to 65535"));
-  EXPECT_THAT(complaint({"--sim-ttft", "100"}), HasSubstr("--sim-ttft: '100' is not a duration such as 100ms"));
-  EXPECT_THAT(complaint({"--sim-stall", "3s"}), HasSubstr("--sim-stall: '3s' is not AT+FOR, such as 3s+2s"));
-  EXPECT_THAT(complaint({"--engine", "gpu"}), HasSubstr("--engine: 'gpu' is not an engine; there is: simulated"));
+  EXPECT_THAT(complaint({"--sim-ttft", "100"}), HasSubstr("--sim-ttft: '100' is not a distribution such as 20ms"));
+  EXPECT_THAT(complaint({"--sim-stall", "3s"}), HasSubstr("--sim-stall: '3s' is not a stall, AT+FOR, such as 3s+2s"));
+  EXPECT_THAT(complaint({"--engine", "gpu"}),
+              HasSubstr("--engine: 'gpu' is not an engine; there are: simulated, cost"));
   EXPECT_THAT(complaint({"--model", "a", "--model", "a"}), HasSubstr("model a: named twice"));
   EXPECT_THAT(complaint({"--host", "localhost"}), HasSubstr("--host: 'localhost' is not an IP address"));
   EXPECT_THAT(complaint({"--no-such-flag"}), HasSubstr("--no-such-flag"));
   EXPECT_THAT(complaint({"--config", "/nonexistent.yaml"}), HasSubstr("/nonexistent.yaml: cannot be read"));
+}
+
+TEST(Config, TheSchedulerGetsWhatWasAskedAndFitsItself) {
+  const auto config = parse({"--scheduler", "static", "--admission", "reserve", "--block-size", "32",
+                             "--max-batch-total-tokens", "40000", "--queue-timeout", "3s", "--max-waiting-requests",
+                             "9", "--prefill-chunking", "0", "--engine", "cost"})
+                          .serve;
+  ASSERT_TRUE(config);
+  const PoolLimits limits = pool_limits(config->engines[0], config->http.max_concurrent_requests);
+  const SchedulerConfig scheduler = make_scheduler_config(config->scheduler, config->models[0], limits);
+  EXPECT_EQ(scheduler.batch, BatchKind::fixed);
+  EXPECT_EQ(scheduler.admission, AdmissionKind::reserve);
+  EXPECT_EQ(scheduler.prefill, PrefillKind::separate);
+  EXPECT_EQ(scheduler.pool.block_size, 32U);
+  EXPECT_EQ(scheduler.pool.blocks, 1251U);
+  EXPECT_EQ(scheduler.queue_timeout, 3s);
+  EXPECT_EQ(scheduler.max_waiting_requests, 9U);
+  EXPECT_EQ(scheduler.max_batch_prefill_tokens, 32767U);  // a prompt that is not cut must fit
+  EXPECT_GT(config->engines[0].cost.base, 0);
+  EXPECT_NE(config->engines[0].cost.weights, config->engines[1].cost.weights);
+  EXPECT_THAT(describe(scheduler, 57'344), HasSubstr("1250 blocks of 32 tokens = 40000 tokens = 2.14 GiB"));
+}
+
+TEST(Config, ACacheThatIsTooSmallIsRefusedWithTheNumbers) {
+  EXPECT_THAT(complaint({"--max-batch-total-tokens", "1000"}),
+              HasSubstr("model qwen2: max_total_tokens (32768) needs 2048 blocks of 16 slots; the pool has 62"));
+  EXPECT_THAT(complaint({"--scheduler", "magic"}), HasSubstr("there are: continuous, static, serial"));
+  EXPECT_THAT(complaint({"--engine", "cost", "--sim-preset", "nothing"}), HasSubstr("sim_preset of model qwen2"));
+  EXPECT_THAT(complaint({"--sim-draft-acceptance", "2"}), HasSubstr("'2' is not a number from 0 to 1"));
 }
 
 TEST(Config, FileErrorsNameLineAndField) {
@@ -149,7 +179,7 @@ TEST(Config, FileErrorsNameLineAndField) {
   EXPECT_THAT(in_file("port: [1]\n"), HasSubstr(".yaml:1: port:"));
   EXPECT_THAT(in_file("a: b\n c: [\n"), HasSubstr(".yaml:2: "));
   EXPECT_THAT(in_file("models:\n  - name: x\n    sim_ttft: soon\n"),
-              HasSubstr(".yaml:3: models.sim_ttft: 'soon' is not a duration"));
+              HasSubstr(".yaml:3: models.sim_ttft: 'soon' is not a distribution such as 20ms"));
   EXPECT_THAT(in_file("models:\n  - served_name: x\n"), HasSubstr(".yaml:2: models: an entry has no name"));
   EXPECT_THAT(in_file("models: qwen2\n"), HasSubstr("models: expected a list"));
   EXPECT_THAT(in_file("- 1\n"), HasSubstr("expected a mapping of fields"));

@@ -12,8 +12,9 @@
 #include "refserver/api/read_request.hpp"
 #include "refserver/api/server_answers.hpp"
 #include "refserver/api/validate.hpp"
-#include "refserver/engine/simulated_engine.hpp"
+#include "refserver/model_runtime.hpp"
 #include "refserver/models.hpp"
+#include "refserver/schedule/device.hpp"
 
 namespace refserver {
 
@@ -55,14 +56,42 @@ inline Result<ValidatedRequest, Error> validated(Route route, const std::string&
   return validator.validate(prepared->front(), kTestSeed);
 }
 
+/// A simulated engine behind a scheduler, for every model of a test. 100 ms to the first token, then one every 20 ms.
+struct TestTiming {
+  std::chrono::nanoseconds ttft = std::chrono::milliseconds(100);
+  std::chrono::nanoseconds gap = std::chrono::milliseconds(20);
+};
+inline std::vector<ModelRuntime> test_runtimes(TestTiming timing = {}, const SchedulerSettings& settings = {},
+                                               std::uint32_t max_concurrent_requests = 128) {
+  ServerConfig config;
+  config.models = test_models();
+  config.scheduler = settings;
+  config.http.max_concurrent_requests = max_concurrent_requests;
+  for (const ModelInfo& model : config.models) {
+    config.engines.push_back({.model = model.name, .ttft = timing.ttft, .gap = timing.gap});
+    config.weights.push_back(1);
+    config.kv_token_bytes.push_back(0);
+  }
+  return make_runtimes(config);
+}
+
 /// Every token of a request, with the clock moved from deadline to deadline.
 inline std::vector<TokenEvent> all_tokens(ValidRequest request) {
-  SimulatedEngine engine({SimTiming{}, SimTiming{}}, std::nullopt);
+  const std::vector<ModelRuntime> runtimes = test_runtimes();
+  Device device(on_device(runtimes));
+  RequestSpec spec;
+  spec.id = 1;
+  spec.prompt = request.prompt_ids;
+  spec.max_new_tokens = request.max_new_tokens;
+  spec.min_new_tokens = request.min_new_tokens;
+  spec.ignores_eos = request.ignore_eos;
+  spec.stop = request.stop;
+  spec.top_n_tokens = request.top_n_tokens;
   TimePoint now{};
-  engine.add({1, now, std::move(request)});
-  std::vector<TokenEvent> tokens;
-  while (const auto next = engine.step(now, tokens)) now = *next;
-  return tokens;
+  EXPECT_FALSE(device.add(request.model, std::move(spec), now));
+  StepEvents events;
+  while (const auto next = device.advance(now, events)) now = std::max(now, *next);
+  return events.tokens;
 }
 
 /// The answer's body: JSON, an error body, or the bytes of a stream without HTTP chunks.

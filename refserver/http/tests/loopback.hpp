@@ -10,7 +10,6 @@
 #include <string>
 #include <thread>
 
-#include "refserver/engine/simulated_engine.hpp"
 #include "refserver/http/server.hpp"
 #include "refserver/schedule/engine_loop.hpp"
 #include "refserver/tests/pipeline.hpp"
@@ -20,12 +19,12 @@ namespace refserver {
 /// Fast by default: first token after 1 ms, then one every 100 us.
 struct TestServer {
   explicit TestServer(HttpOptions options = {},
-                      SimTiming timing = {std::chrono::milliseconds(1), std::chrono::microseconds(100)},
-                      TruthLog* truth_log = nullptr, RequestLimits limits = {})
+                      TestTiming timing = {std::chrono::milliseconds(1), std::chrono::microseconds(100)},
+                      TruthLog* truth_log = nullptr, RequestLimits limits = {}, const SchedulerSettings& settings = {})
       : work(options.max_concurrent_requests),
-        engine({timing, timing}, std::nullopt),
-        server(prepared(options), ServerParts{test_models(), limits, work, tokens, truth_log}),
-        loop(engine, work, tokens),
+        runtimes(test_runtimes(timing, settings, options.max_concurrent_requests)),
+        server(prepared(options), ServerParts{test_models(), limits, work, tokens, &board, truth_log}),
+        loop({on_device(runtimes), work, tokens, &board, &server.meter(), server.model_meters()}),
         thread([this] { server.run(); }) {}
   ~TestServer() { stop(); }
 
@@ -44,7 +43,8 @@ struct TestServer {
 
   WorkQueue work;
   TokenQueue tokens;
-  SimulatedEngine engine;
+  EngineBoard board;
+  std::vector<ModelRuntime> runtimes;
   Server server;
   EngineLoop loop;
   std::thread thread;
