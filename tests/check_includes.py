@@ -12,7 +12,7 @@ import tempfile
 LEAVES = ("exporters", "kernels", "tokenizer")
 # Inside a program a stage may include itself and the stages before it.
 STAGES = {
-    "refserver": ("chat", "api", "queue", "schedule", "checkpoint", "engine", "http"),
+    "refserver": ("chat", "api", "queue", "schedule", "checkpoint", "transformer", "engine", "http"),
     "loadgen": ("plan", "schedule", "drive", "record", "summarize", "export"),
 }
 ONLY = {("refserver", "http"): {"api", "queue"}}  # The I/O side meets the engine side at two queues.
