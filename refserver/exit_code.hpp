@@ -8,7 +8,7 @@ enum class ExitCode : int {
   error = 1,         ///< internal or I/O error, such as a truth log that cannot be written
   does_not_fit = 2,  ///< plan: the models do not fit the GPU
   bad_usage = 64,    ///< bad flags or a bad config file; nothing was started
-  bad_data = 65,     ///< inspect, plan: a model folder that cannot be loaded
+  bad_data = 65,     ///< inspect, plan, simulate: a file or folder that cannot be loaded
   unavailable = 69,  ///< the address could not be bound
 };
 

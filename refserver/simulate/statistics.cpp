@@ -1,9 +1,12 @@
-// Batch means: the figure of each batch, and how much these scatter.
+// Batch means: the figure of each batch, and how much these scatter. A percentile's range comes from the share below
+// it, which scatters evenly where percentiles themselves do not.
 #include "refserver/simulate/statistics.hpp"
 
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <limits>
+#include <vector>
 
 namespace refserver {
 namespace {
@@ -14,12 +17,20 @@ std::size_t rank_of(std::size_t count, double p) {
   return std::clamp<std::size_t>(static_cast<std::size_t>(std::max(rank, 1.0)), 1, count) - 1;
 }
 
-double figure_of(std::span<const std::int64_t> values, std::optional<double> p) {
-  if (!p) return mean_of(values);
-  std::vector<std::int64_t> copy(values.begin(), values.end());
-  const auto at = copy.begin() + static_cast<std::ptrdiff_t>(rank_of(copy.size(), *p));
-  std::ranges::nth_element(copy, at);
-  return static_cast<double>(*at);
+/// From the figures of the batches.
+template <class Figure>
+double standard_error(std::span<const std::int64_t> series, const Figure& figure_of) {
+  const std::size_t length = series.size() / kBatches;
+  double sum = 0;
+  double squares = 0;
+  for (std::size_t i = 0; i < kBatches; ++i) {
+    const double figure = figure_of(series.subspan(i * length, length));
+    sum += figure;
+    squares += figure * figure;
+  }
+  constexpr auto n = static_cast<double>(kBatches);
+  const double variance = std::max(0.0, squares - sum * sum / n) / (n - 1);
+  return std::sqrt(variance / n);
 }
 
 }  // namespace
@@ -35,19 +46,32 @@ std::int64_t percentile_of(std::span<const std::int64_t> sorted, double p) {
   return sorted[rank_of(sorted.size(), p)];
 }
 
-Estimate estimate(std::span<const std::int64_t> series, std::optional<double> p) {
+Estimate estimate_mean(std::span<const std::int64_t> series) {
   assert(series.size() >= kBatches);
-  const std::size_t length = series.size() / kBatches;
-  double sum = 0;
-  double squares = 0;
-  for (std::size_t i = 0; i < kBatches; ++i) {
-    const double figure = figure_of(series.subspan(i * length, length), p);
-    sum += figure;
-    squares += figure * figure;
-  }
-  constexpr auto n = static_cast<double>(kBatches);
-  const double variance = std::max(0.0, squares - sum * sum / n) / (n - 1);
-  return {figure_of(series, p), std::sqrt(variance / n)};
+  Estimate out;
+  out.value = mean_of(series);
+  out.standard_error = standard_error(series, mean_of);
+  out.low = out.value - kT99 * out.standard_error;
+  out.high = out.value + kT99 * out.standard_error;
+  return out;
+}
+
+Estimate estimate_percentile(std::span<const std::int64_t> series, double p) {
+  assert(series.size() >= kBatches);
+  std::vector<std::int64_t> sorted(series.begin(), series.end());
+  std::ranges::sort(sorted);
+  const std::int64_t value = percentile_of(sorted, p);
+  Estimate out;
+  out.value = static_cast<double>(value);
+  out.standard_error = standard_error(series, [value](std::span<const std::int64_t> batch) {
+    const auto count = std::ranges::count_if(batch, [value](std::int64_t v) { return v <= value; });
+    return static_cast<double>(count) / static_cast<double>(batch.size());
+  });
+  const double half = kT99 * out.standard_error;
+  out.low = p - half > 0 ? static_cast<double>(percentile_of(sorted, p - half)) : static_cast<double>(sorted.front());
+  out.high =
+      p + half < 1 ? static_cast<double>(percentile_of(sorted, p + half)) : std::numeric_limits<double>::infinity();
+  return out;
 }
 
 }  // namespace refserver

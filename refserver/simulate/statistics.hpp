@@ -2,8 +2,8 @@
 // batches that are long enough not to be.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,19 +13,22 @@ inline constexpr std::size_t kBatches = 30;
 /// Student's t of 29 degrees of freedom, two-sided 99 %.
 inline constexpr double kT99 = 2.756386;
 
-/// One figure and its standard error from `kBatches` batches in order of time.
+/// A figure and the range that holds the true one in about 99 % of runs.
 struct Estimate {
   double value = 0;
+  double low = 0;
+  double high = 0;  ///< infinite where the series is too short to say
+  /// Of the mean; of a percentile, that of the share of the series that does not exceed it.
   double standard_error = 0;
-
-  double half_width_99() const { return kT99 * standard_error; }
 };
 
 double mean_of(std::span<const std::int64_t> values);
 /// The smallest value that at least a share of p does not exceed; 0 < p < 1, values in order, at least one.
 std::int64_t percentile_of(std::span<const std::int64_t> sorted, double p);
 
-/// The mean, or with `p` a percentile, of the whole series. At least `kBatches` values in order of time.
-Estimate estimate(std::span<const std::int64_t> series, std::optional<double> p);
+// Of the whole series, which must have at least `kBatches` values in order of time.
+Estimate estimate_mean(std::span<const std::int64_t> series);
+/// The range is of the series' own percentiles: it is right for heavy tails and for values that come again and again.
+Estimate estimate_percentile(std::span<const std::int64_t> series, double p);
 
 }  // namespace refserver

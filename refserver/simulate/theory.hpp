@@ -24,10 +24,10 @@ struct Expectation {
   std::optional<double> exact_within;
 };
 
+/// The simulated figure agrees if the expected one lies in its range.
 struct Finding {
   Expectation expected;
   Estimate simulated;
-  double allowed = 0;  ///< difference, in nanoseconds
   bool agrees() const;
 };
 
@@ -40,8 +40,8 @@ double service_ns(const SimulationSettings& settings);
 /// Empty where no theory is named. The scenario must have no problem.
 std::vector<Expectation> expectations(const SimulationScenario& scenario);
 
-/// Percentiles may differ by what 99 % of runs do, judged by 30 batches of the run; means by three standard errors or
-/// 5 %, whichever is more.
+/// The range of a percentile holds the true one in 99 % of runs, judged by 30 batches of the run; that of a mean is
+/// three standard errors or 5 % of the expected one, whichever is more.
 std::vector<Finding> compare_with_theory(const SimulationScenario& scenario, const SimulationResult& result);
 
 /// The share of the time in which a step runs; none where there is no theory of it.

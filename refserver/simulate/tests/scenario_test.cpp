@@ -13,7 +13,7 @@ namespace {
 using nlohmann::json;
 
 json good() {
-  return json::parse(R"({"what":"w","theory":"M/D/1","requests":1000,"warmup":10,"batch":"serial",
+  return json::parse(R"({"what":"w","theory":"M/D/1","requests":10000,"warmup":10,"batch":"serial",
     "arrivals":{"process":"poisson","rate_per_s":500,"seed":3},"engine":{"kind":"cost","base_us":1000}})");
 }
 
@@ -60,6 +60,7 @@ struct Change {
 TEST(SimulationScenario, RefusesWhatItCannotMean) {
   const Change table[] = {
       {"/requests", 0, "requests: 0 is not a whole number from 1"},
+      {"/arrivals/rate_per_s", 900, "at a utilisation of 0.9 a run must count at least 153"},
       {"/requests", 99, "leaves fewer than 100 requests"},
       {"/requests", "many", "requests"},
       {"/answer", 60'000, "times answer is more than 50000000 tokens"},

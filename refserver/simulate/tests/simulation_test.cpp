@@ -43,8 +43,8 @@ TEST_P(Scenarios, AgreeWithTheory) {
   EXPECT_GE(findings.size(), 4U);
   for (const Finding& finding : findings) {
     EXPECT_TRUE(finding.agrees()) << series_name(finding.expected.series) << " " << statistic_name(finding.expected.p)
-                                  << ": " << finding.simulated.value << " for " << finding.expected.value
-                                  << ", may differ by " << finding.allowed;
+                                  << ": " << finding.simulated.value << " for " << finding.expected.value << ", from "
+                                  << finding.simulated.low << " to " << finding.simulated.high;
   }
   EXPECT_NEAR(result.busy_share(), expected_busy_share(scenario).value_or(result.busy_share()), 0.01);
 }

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "refserver/engine/distribution.hpp"
 #include "refserver/engine/keyed_random.hpp"
@@ -26,10 +28,31 @@ TEST(Statistics, StandardErrorIsThatOfTheBatches) {
   // Batches 1, 2, ..., 30: their deviation is sqrt(30 * 31 / 12).
   std::vector<std::int64_t> series;
   for (int batch = 1; batch <= 30; ++batch) series.insert(series.end(), 10, batch);
-  const Estimate mean = estimate(series, std::nullopt);
+  const Estimate mean = estimate_mean(series);
   EXPECT_DOUBLE_EQ(mean.value, 15.5);
-  EXPECT_NEAR(mean.standard_error, std::sqrt(30.0 * 31 / 12 / 30), 1e-12);
-  EXPECT_DOUBLE_EQ(estimate(series, 0.5).value, 15);
+  const double error = std::sqrt(30.0 * 31 / 12 / 30);
+  EXPECT_NEAR(mean.standard_error, error, 1e-12);
+  EXPECT_NEAR(mean.high - mean.low, 2 * 2.756386 * error, 1e-9);
+}
+
+TEST(Statistics, PercentilesRangeOverTheSeries) {
+  // Half of each batch is 10, but for two batches: the share up to 10 is 0.4, 0.6 and 28 times 0.5.
+  std::vector<std::int64_t> series;
+  for (int batch = 1; batch <= 30; ++batch) {
+    const int tens = batch == 1 ? 40 : batch == 2 ? 60 : 50;
+    for (int i = 0; i < 100; ++i) series.push_back(i < tens ? 10 : 10 + i);
+  }
+  const Estimate half = estimate_percentile(series, 0.5);
+  EXPECT_EQ(half.value, 10);
+  EXPECT_NEAR(half.standard_error, std::sqrt(0.02 / 29 / 30), 1e-12);
+  EXPECT_EQ(half.low, 10);
+  EXPECT_EQ(half.high, 61);  // 1.3 % further up
+  EXPECT_EQ(estimate_percentile(series, 0.9999).high, 109);
+  // One batch of 30 is all ones: where the top of the range lies, such a series cannot say.
+  series.assign(3000, 0);
+  std::fill_n(series.begin() + 500, 100, 1);
+  EXPECT_EQ(estimate_percentile(series, 0.96).value, 0);
+  EXPECT_TRUE(std::isinf(estimate_percentile(series, 0.96).high));
 }
 
 /// How many of 300 series of independent draws have an interval that holds the truth.
@@ -40,8 +63,8 @@ int covered(std::optional<double> p) {
   for (std::uint64_t run = 0; run < 300; ++run) {
     std::vector<std::int64_t> series;
     for (std::uint64_t i = 0; i < 6000; ++i) series.push_back(of.draw(keyed_uniform(run, Draw::gap, i, 0)).count());
-    const Estimate found = estimate(series, p);
-    count += std::abs(found.value - truth) <= found.half_width_99();
+    const Estimate found = p ? estimate_percentile(series, *p) : estimate_mean(series);
+    count += truth >= found.low && truth <= found.high;
   }
   return count;
 }
@@ -51,6 +74,7 @@ TEST(Statistics, NinetyNineOfAHundredIntervalsHoldTheTruth) {
   EXPECT_GE(covered(std::nullopt), 290);
   EXPECT_GE(covered(0.5), 290);
   EXPECT_GE(covered(0.9), 290);
+  EXPECT_GE(covered(0.99), 290);
 }
 
 }  // namespace
