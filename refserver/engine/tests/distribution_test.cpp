@@ -99,6 +99,43 @@ TEST(Distribution, NoDrawIsLongerThanAnHour) {
   EXPECT_EQ(parse_distribution("1h+1h")->draw(0.5), 1h);
 }
 
+TEST(Distribution, TheEndsOfTheUnitIntervalAreHarmless) {
+  std::vector<std::string> spelled(std::begin(kSpelled), std::end(kSpelled));
+  for (const char* shape : {"0.05", "0.3", "1", "7", "1000"})
+    spelled.push_back("gamma(20ms," + std::string(shape) + ")");
+  for (const char* more : {"lognormal(1h,5)", "pareto(1ns,0.1,1h)", "exp(1h)", "exp(0s)"}) spelled.emplace_back(more);
+  for (const std::string& text : spelled) {
+    const auto d = parse_distribution(text);
+    ASSERT_TRUE(d.has_value()) << text;
+    for (const double u : {0x1p-53, 1e-12, 1e-6, 1 - 1e-6, 1 - 1e-12, 1 - 0x1p-53}) {
+      EXPECT_GE(d->draw(u), 0ns) << text << " " << u;
+      EXPECT_LE(d->draw(u), 1h) << text << " " << u;
+    }
+  }
+}
+
+TEST(Distribution, AnyTextIsReadOrRefused) {
+  const std::string alphabet = "0123456789.,()+-msuhnexpgalitbodrf \n\xff";
+  int read = 0;
+  for (std::uint64_t i = 0; i < 20'000; ++i) {
+    std::string text = kSpelled[keyed_bits(i, Draw::gap, 0, 0) % std::size(kSpelled)];
+    for (std::uint64_t edit = 0; edit < 1 + i % 3; ++edit) {
+      const std::size_t at = keyed_bits(i, Draw::gap, 1, edit) % text.size();
+      const char c = alphabet[keyed_bits(i, Draw::gap, 2, edit) % alphabet.size()];
+      keyed_bits(i, Draw::gap, 3, edit) % 2 == 0 ? text.insert(at, 1, c) : text.replace(at, 1, 1, c);
+    }
+    const auto d = parse_distribution(text);
+    if (d.has_error()) {
+      ASSERT_FALSE(d.error().empty()) << text;
+      continue;
+    }
+    ++read;
+    ASSERT_TRUE(std::isfinite(d->mean_ns()) && d->mean_ns() >= 0) << text;
+    ASSERT_LE(d->draw(0.3), d->draw(0.9)) << text;
+  }
+  EXPECT_GT(read, 500);
+}
+
 TEST(Distribution, ReadsFiles) {
   const auto path = std::filesystem::temp_directory_path() / ("plumbline_gaps_" + std::to_string(::getpid()) + ".txt");
   std::ofstream(path) << "# measured\n10ms\n\n  20ms # twice\r\n20ms\n";
