@@ -17,6 +17,7 @@ std::vector<ModelRuntime> make_runtimes(const ServerConfig& config) {
     runtime.scheduler = std::make_unique<Scheduler>(scheduler, *runtime.vocabulary);
     runtime.memory_plan = describe(scheduler, config.kv_token_bytes[i]);
     runtime.weight = config.weights[i];
+    runtime.is_simulated = true;
     if (limits.has_free_steps) runtime.shared_step_tokens = 0;
     runtimes.push_back(std::move(runtime));
   }
@@ -26,7 +27,8 @@ std::vector<ModelRuntime> make_runtimes(const ServerConfig& config) {
 std::vector<DeviceModel> on_device(const std::vector<ModelRuntime>& runtimes) {
   std::vector<DeviceModel> models;
   for (const ModelRuntime& runtime : runtimes) {
-    models.push_back({runtime.scheduler.get(), runtime.engine.get(), runtime.weight, runtime.shared_step_tokens});
+    models.push_back({runtime.scheduler.get(), runtime.engine.get(), runtime.weight, runtime.shared_step_tokens,
+                      runtime.is_simulated});
   }
   return models;
 }

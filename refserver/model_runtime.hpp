@@ -20,7 +20,8 @@ struct ModelRuntime {
   std::unique_ptr<Scheduler> scheduler;
   std::string memory_plan;  ///< one line, said at start
   double weight = 1;
-  std::uint32_t shared_step_tokens = 1024;  ///< see DeviceModel
+  std::uint32_t shared_step_tokens = 1024;  ///< this and the next: see DeviceModel
+  bool is_simulated = false;
 };
 
 /// One per configured model, in order; texts must be loaded. Throws std::runtime_error naming the model that cannot be

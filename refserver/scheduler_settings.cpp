@@ -13,7 +13,7 @@ namespace {
 /// Simulated KV memory holds no numbers, but its bookkeeping is real: about 7 bytes a slot.
 constexpr std::uint64_t kUsualSlots = std::uint64_t{2} << 20U;
 constexpr std::uint64_t kSlotsPerRequest = 1024;
-constexpr std::uint64_t kDeviceSlots = 131'072;  ///< 7 to 16 GiB of the two models' KV cache
+constexpr std::uint64_t kDeviceSlots = 131'072;  ///< what 12 GiB hold beside the weights
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 constexpr std::uint32_t kUsualStepTokens = 4096;
 constexpr std::uint32_t kUsualBatchSize = 256;

@@ -21,6 +21,7 @@ struct DeviceModel {
   /// Most tokens of a step while another model has requests past their prompt, whose clients would notice; 0: as many
   /// as ever.
   std::uint32_t shared_step_tokens = 1024;
+  bool is_simulated = false;  ///< the engine returns at once, whenever its step ends
 };
 
 struct ModelUse {
@@ -47,6 +48,8 @@ class Device {
 
   /// Whether a step has been started and not committed.
   bool is_busy() const { return running_ != kNone; }
+  /// Whether that step runs in simulated time.
+  bool is_simulating() const { return is_busy() && models_[running_].of.is_simulated; }
   std::size_t models() const { return models_.size(); }
   const ModelUse& use(std::size_t model) const { return models_.at(model).use; }
   /// Time had, divided by weight, as the choice sees it; seconds.

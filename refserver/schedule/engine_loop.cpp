@@ -152,10 +152,10 @@ void EngineLoop::refuse(RequestId id, Refusal refusal) {
 void EngineLoop::catch_up(TimePoint now) {
   while (device_.is_busy() && *next_ <= now) {
     const TimePoint end = *next_;
-    const bool was_ahead = is_ahead_;
+    const bool is_simulated = device_.is_simulating();
     advance(end);
     deliver();
-    if (!was_ahead || !next_) return;
+    if (!is_simulated || !next_) return;
     advance(end);
   }
 }
@@ -171,9 +171,7 @@ void EngineLoop::advance(TimePoint now) {
     next_ = TimePoint{};
     meter_.on_step_failed();
   }
-  const TimePoint back = Clock::now();
-  is_ahead_ = next_ && *next_ > back;
-  meter_.look({called, back});
+  meter_.look({called, Clock::now()});
 }
 
 /// What is known of a step is posted before its tokens leave: whoever has read the last token sees the request gone.

@@ -50,7 +50,6 @@ class EngineLoop {
   Device device_;
   StepMeter meter_;
   std::optional<TimePoint> next_;  ///< when the device wants to be called again
-  bool is_ahead_ = false;          ///< the step under way ends at a time that had not come when it was begun
   StepEvents events_;
   std::vector<ModelState> states_;
   std::thread thread_;

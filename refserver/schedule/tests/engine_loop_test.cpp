@@ -35,13 +35,14 @@ SchedulerConfig small_config() {
 /// What a loop needs besides engines, and a way to wait for tokens.
 class Bench {
  public:
-  explicit Bench(StepEngine& engine, SchedulerConfig config = small_config()) : scheduler(config, vocabulary) {
+  explicit Bench(StepEngine& engine, SchedulerConfig config = small_config(), bool is_simulated = false)
+      : scheduler(config, vocabulary) {
     tokens.on_ready([this] {
       const std::lock_guard lock(mutex_);
       is_ready_ = true;
       ready_.notify_one();
     });
-    loop.emplace(EngineLoopParts{{{&scheduler, &engine}}, work, tokens, &board, &meter, {}});
+    loop.emplace(EngineLoopParts{{{&scheduler, &engine, 1, 0, is_simulated}}, work, tokens, &board, &meter, {}});
   }
 
   /// The next `count` events; fewer if ten seconds pass.
@@ -216,7 +217,7 @@ TEST(EngineLoop, WhatTheQueueRefusesIsOverloadAndWhatWaitsTooLongATimeout) {
 TEST(EngineLoop, SimulatedStepsBeginWhereTheOneBeforeEndedHoweverLateTheThreadIs) {
   // 1 ms and 100 us a token, without noise: the whole run is known from where it starts.
   FakeEngine engine(small_config().pool, {});
-  Bench bench(engine);
+  Bench bench(engine, small_config(), true);
   EXPECT_TRUE(bench.work.try_submit(pending(1, 40)));
   std::vector<TokenEvent> events = bench.take(1);
   while (!events.empty() && !events.back().finish) {
@@ -233,7 +234,7 @@ TEST(EngineLoop, SimulatedStepsBeginWhereTheOneBeforeEndedHoweverLateTheThreadIs
 
 TEST(EngineLoop, MetersHearOfStepsAndSizes) {
   FakeEngine engine(small_config().pool, {});
-  Bench bench(engine);
+  Bench bench(engine, small_config(), true);
   EXPECT_TRUE(bench.work.try_submit(pending(1, 4)));
   std::vector<TokenEvent> events = bench.take(1);
   while (!events.empty() && !events.back().finish) events = bench.take(1);
