@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "refserver/api/fault_plan.hpp"
 #include "refserver/api/model_info.hpp"
 #include "refserver/api/validate.hpp"
 #include "refserver/engine/make_engine.hpp"
@@ -25,6 +26,7 @@ struct ServerConfig {
   std::vector<EngineSettings> engines;        ///< one per model
   std::vector<std::uint64_t> kv_token_bytes;  ///< one per model: what a token of KV cache would take; 0: not known
   std::vector<Stall> stalls;                  ///< of all simulated engines
+  std::optional<FaultPlan> faults;            ///< what to do wrong on purpose
   std::string truth_log;                      ///< path; empty: none
   std::vector<std::string> notes;  ///< to be said at start: flags and variables that were accepted and have no effect
 };

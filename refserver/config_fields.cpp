@@ -9,6 +9,7 @@
 
 #include "refserver/config_draft.hpp"
 #include "refserver/duration.hpp"
+#include "refserver/fault_file.hpp"
 
 namespace refserver {
 namespace {
@@ -82,6 +83,14 @@ AdmissionKind parse_admission(const std::string& text) {
   if (text == "reserve") return AdmissionKind::reserve;
   if (text == "adaptive") return AdmissionKind::adaptive;
   throw BadValue(fmt::format("'{}' is not a way of admission; there are: optimistic, reserve, adaptive", text));
+}
+
+FaultPlan read_faults(const std::string& file) {
+  try {
+    return read_fault_file(file);
+  } catch (const std::runtime_error& e) {
+    throw BadValue(e.what());
+  }
 }
 
 double parse_share(const std::string& text) {
@@ -270,6 +279,8 @@ std::vector<Field> engine_fields() {
        [](Draft& d, const std::string& v) { d.engine.draft_acceptance = parse_share(v); }},
       {"truth_log", "FILE", "write what was really sent when, one JSON line per generation", kOurs, kValue,
        [](Draft& d, const std::string& v) { d.config.truth_log = v; }},
+      {"faults", "FILE", "do what this YAML or JSON file says wrong on purpose (docs/truth-and-faults.md)", kOurs,
+       kValue, [](Draft& d, const std::string& v) { d.config.faults = read_faults(v); }},
       {"json_output", "", "one JSON line per generation on stderr", kTgi, kToggle,
        [](Draft& d, const std::string& v) { d.config.http.has_json_logs = parse_bool(v); }},
   };

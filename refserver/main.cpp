@@ -44,7 +44,8 @@ ExitCode serve(ServerConfig config) {
   EngineBoard board;
   std::optional<TruthLog> truth_log;
   if (!config.truth_log.empty()) truth_log.emplace(config.truth_log);
-  ServerParts parts{config.models, config.limits, work, tokens, &board, truth_log ? &*truth_log : nullptr};
+  ServerParts parts{config.models, config.limits, work, tokens, &board, truth_log ? &*truth_log : nullptr,
+                    config.faults};
   std::optional<Server> server;
   try {
     server.emplace(config.http, parts);

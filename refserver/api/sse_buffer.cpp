@@ -29,6 +29,14 @@ void SseBuffer::add_keep_alive() {
   close_chunk();
 }
 
+void SseBuffer::add_comment(std::string_view text) {
+  open_chunk();
+  bytes_ += ": ";
+  bytes_ += text;
+  bytes_ += "\n\n";
+  close_chunk();
+}
+
 void SseBuffer::finish() {
   if (framing_ == Framing::chunked) bytes_ += "0\r\n\r\n";
 }

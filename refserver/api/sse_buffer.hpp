@@ -24,6 +24,8 @@ class SseBuffer {
   void add_event(std::string_view payload);
   /// A comment that keeps proxies from giving up: ":\n\n".
   void add_keep_alive();
+  /// A comment with text, without line ends: ": text\n\n".
+  void add_comment(std::string_view text);
   /// Ends the body.
   void finish();
 

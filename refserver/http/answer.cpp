@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "refserver/api/server_answers.hpp"
+#include "refserver/http/fault_run.hpp"
 
 namespace refserver {
 namespace {
@@ -93,9 +94,21 @@ void Answer::take_token(std::size_t index, const TokenEvent& event) {
   }
 }
 
-void Answer::append_token(Generation& sequence, const TokenEvent& event) {
-  sequence.stream->append(event, std::time(nullptr), out_);
+std::int64_t Answer::unix_seconds() {
+  return std::time(nullptr);
+}
+
+void Answer::append_event(Generation& sequence, const TokenEvent& event) {
+  sequence.stream->append(event, unix_seconds(), out_);
   ++sequence.unstamped;
+}
+
+void Answer::append_token(Generation& sequence, const TokenEvent& event) {
+  if (fault_ == nullptr) {
+    append_event(sequence, event);
+  } else if (!fault_->is_cut()) {
+    append_faulty(sequence, event);
+  }
   if (event.finish) close_sequence(sequence);
 }
 
@@ -125,7 +138,12 @@ void Answer::close_sequence(Generation& sequence) {
 }
 
 void Answer::end_stream() {
+  if (fault_ != nullptr && fault_->is_cut()) return;
   append_stream_end(route_, out_);
+  if (facts_.wants_truth) {
+    owes_truth_ = true;
+    return;
+  }
   out_.finish();
   is_last_formatted_ = true;
 }
@@ -186,6 +204,7 @@ void Answer::refuse(const Error& error) {
 }
 
 void Answer::flush() {
+  if (holds_back()) return;
   last_write_ = Clock::now();
   for (Generation& sequence : sequences_) {
     sequence.truth.achieved.insert(sequence.truth.achieved.end(), sequence.unstamped, last_write_);
@@ -195,13 +214,19 @@ void Answer::flush() {
     if (sequence.unstamped > 0) count_tokens(sequence, std::exchange(sequence.unstamped, 0));
   }
   if (state == SocketWriter::State::failed) return abandon("client_gone");
-  if (state == SocketWriter::State::idle && is_last_formatted_) finish();
+  if (state == SocketWriter::State::idle) on_all_written();
+}
+
+void Answer::on_all_written() {
+  if (fault_ != nullptr && fault_->is_due()) return act_on_fault();
+  if (owes_truth_) return end_with_truth();
+  if (is_last_formatted_) finish();
 }
 
 void Answer::on_written() {
-  if (is_done_) return;
+  if (is_done_ || is_held()) return;
   if (!out_.bytes().empty()) return flush();
-  if (is_last_formatted_) finish();
+  on_all_written();
 }
 
 void Answer::on_write_failed() {
@@ -230,9 +255,11 @@ void Answer::abandon(std::string_view outcome) {
 }
 
 void Answer::on_tick(TimePoint now) {
-  if (is_done_) return;
+  if (is_done_ || is_held()) return;
   if (writer_.is_waiting()) {
     if (writer_.is_overdue(now)) abandon("slow_reader");
+  } else if (fault_ != nullptr && fault_->is_half_closed()) {
+    if (now - last_write_ >= service_.options.write_timeout) abandon("fault");
   } else if (is_stream_ && now - last_write_ >= service_.options.keep_alive_interval) {
     out_.add_keep_alive();
     flush();

@@ -20,11 +20,14 @@ struct RequestFacts {
   Route route = Route::generate;
   TimePoint received;
   std::optional<std::string> client_id;
-  std::string draw_key{};  ///< what simulated engines key random draws by
+  std::string draw_key{};  ///< what simulated engines and faults key random draws by
   Persistence persistence = Persistence::keep;
   Framing framing = Framing::chunked;
   std::string allow_origin = "*";
+  bool wants_truth = false;  ///< the client asked to be told what the truth log will say
 };
+
+class FaultRun;
 
 class Answer final : public SocketWriter::Listener, public std::enable_shared_from_this<Answer> {
  public:
@@ -73,17 +76,37 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void give_up(std::size_t sequence, Error error);
   void take_token(std::size_t sequence, const TokenEvent& event);
   void append_token(Generation& sequence, const TokenEvent& event);
+  void append_event(Generation& sequence, const TokenEvent& event);
+  static std::int64_t unix_seconds();
   void take_turns();
   void close_sequence(Generation& sequence);
   void end_stream();
   void add_common_headers(ResponseHead& head) const;
   void flush();
+  void on_all_written();
   void drop_at_engine();
+
+  // answer_fault.cpp: what is done wrong on purpose.
+  bool begin_fault();
+  void answer_with_status(int status, std::uint32_t retry_after_s);
+  void append_faulty(Generation& sequence, const TokenEvent& event);
+  bool is_held() const;
+  bool holds_back();
+  void act_on_fault();
+  void hold_by_fault();
+  void reset_by_fault();
+  void go_on();
+
+  // answer_truth.cpp: the truth on request.
+  void settle_truth(Generation& sequence);
+  void end_with_truth();
+  void add_truth_headers(ResponseHead& head);
 
   // answer_end.cpp: whole bodies, the truth log, metrics.
   bool is_best_of() const { return jobs_.size() == 1 && sequences_.size() > 1; }
   std::size_t best_sequence() const;
   void finish_whole();
+  std::uint64_t stated_length(std::size_t body_bytes);
   void count_tokens(const Generation& sequence, std::size_t stamps);
   void finish();
   void log_end(const Generation& sequence) const;
@@ -102,10 +125,12 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   std::size_t winner_ = 0;          ///< of best_of
   std::size_t validating_ = 0;      ///< requests on the validation pool
   Route route_;
+  std::unique_ptr<FaultRun> fault_;  ///< null but for those chosen
   bool is_stream_ = false;
   TimePoint last_write_;
   SseBuffer out_;                   ///< formatted, not yet handed to the kernel
   bool is_last_formatted_ = false;  ///< everything there is to send is in the buffers
+  bool owes_truth_ = false;         ///< all but the truth is formatted
   bool is_starting_ = false;        ///< start() writes once, at its end
   bool is_broken_ = false;
   bool is_done_ = false;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "refserver/http/answer.hpp"
+#include "refserver/http/fault_run.hpp"
 #include "refserver/http/request_log.hpp"
 
 namespace refserver {
@@ -91,9 +92,19 @@ void Answer::finish_whole() {
     head.header("x-prompt-tokens", timings.prompt_tokens).header("x-generated-tokens", timings.generated_tokens);
   }
   add_common_headers(head);
-  head.header("content-length", body.size());
+  add_truth_headers(head);
+  head.header("content-length", stated_length(body.size()));
   out_.bytes() = std::move(head).finish(facts_.persistence, facts_.allow_origin) + body;
   is_last_formatted_ = true;
+}
+
+/// The length of a whole body, unless a fault wants another; the connection then ends with the body.
+std::uint64_t Answer::stated_length(std::size_t body_bytes) {
+  if (fault_ == nullptr || fault_->rule().kind != FaultKind::wrong_content_length) return body_bytes;
+  fault_->set_done();
+  facts_.persistence = Persistence::close;
+  const auto wrong = static_cast<std::int64_t>(body_bytes) + fault_->rule().length_error;
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(wrong, 0));
 }
 
 /// `stamps` tokens were handed to the kernel at `last_write_`.
@@ -110,11 +121,12 @@ void Answer::count_tokens(const Generation& sequence, std::size_t stamps) {
 
 void Answer::finish() {
   is_done_ = true;
+  if (fault_ != nullptr) fault_->stop();
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     Generation& sequence = sequences_[i];
     service_.receivers.erase(sequence.truth.id);
     if (sequence.outcome == "ok" && (!is_best_of() || i == winner_)) record_success(sequence);
-    sequence.truth.outcome = sequence.outcome;
+    settle_truth(sequence);
     if (service_.options.has_json_logs) log_end(sequence);
     if (service_.truth_log != nullptr) service_.truth_log->write(std::move(sequence.truth));
     // While the pool still works for this answer, its permits stand for that work.

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "refserver/http/answer.hpp"
+#include "refserver/http/fault_run.hpp"
 #include "refserver/http/validation_pool.hpp"
 
 namespace refserver {
@@ -48,6 +49,7 @@ void Answer::start(GenerateRequest request) {
   for (std::size_t n = extra_counts(route_, jobs_.size()); n > 0; --n) {
     face_.count([](ServerMetrics& m) { m.on_request(); });
   }
+  if (begin_fault()) return;
   is_stream_ = jobs_.front().stream;
   is_starting_ = true;
   if (is_stream_) {

@@ -18,6 +18,7 @@
 #include "refserver/http/access.hpp"
 #include "refserver/http/answer.hpp"
 #include "refserver/http/arrival.hpp"
+#include "refserver/http/request_head.hpp"
 #include "refserver/http/route_table.hpp"
 #include "refserver/http/simple_answer.hpp"
 #include "refserver/http/turnstile.hpp"
@@ -35,7 +36,6 @@ using boost::system::error_code;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadAheadBytes = 64 * 1024;
 constexpr std::size_t kFirstReadBytes = 16 * 1024;
-constexpr std::size_t kMaxClientIdBytes = 256;
 /// How much of an unwanted body is read so that the client gets to see the answer before the connection closes.
 constexpr std::size_t kLingerBytes = 16 * 1024 * 1024;
 constexpr std::chrono::seconds kLingerTime{2};
@@ -46,28 +46,16 @@ std::string_view to_view(beast::string_view text) {
   return {text.data(), text.size()};
 }
 
-/// application/json or application/*+json, any parameters, any case.
-bool is_json_type(std::string_view type) {
-  type = type.substr(0, type.find(';'));
-  while (!type.empty() && type.back() == ' ') type.remove_suffix(1);
-  const auto equals = [](std::string_view a, std::string_view b) {
-    return beast::iequals({a.data(), a.size()}, {b.data(), b.size()});
-  };
-  constexpr std::string_view kPrefix = "application/";
-  if (type.size() <= kPrefix.size() || !equals(type.substr(0, kPrefix.size()), kPrefix)) return false;
-  const std::string_view subtype = type.substr(kPrefix.size());
-  return equals(subtype, "json") || (subtype.size() > 5 && equals(subtype.substr(subtype.size() - 5), "+json"));
-}
-
-/// Header values may hold any byte; the log is JSON and takes printable ASCII.
-std::optional<std::string> read_id(const Parser& parser, beast::string_view name) {
+std::optional<std::string_view> find_header(const Parser& parser, beast::string_view name) {
   const auto found = parser.get().find(name);
   if (found == parser.get().end()) return std::nullopt;
-  std::string id(to_view(found->value()).substr(0, kMaxClientIdBytes));
-  for (char& c : id) {
-    if (c < 0x20 || c > 0x7E) c = '?';
-  }
-  return id;
+  return to_view(found->value());
+}
+
+std::optional<std::string> read_id(const Parser& parser, beast::string_view name) {
+  const auto value = find_header(parser, name);
+  if (!value) return std::nullopt;
+  return make_printable_id(*value);
 }
 
 class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
@@ -188,9 +176,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   }
 
   bool has_key(const Parser& parser) const {
-    const auto found = parser.get().find(http::field::authorization);
-    if (found == parser.get().end()) return is_authorized(service_.options.api_key, std::nullopt);
-    return is_authorized(service_.options.api_key, to_view(found->value()));
+    return is_authorized(service_.options.api_key, find_header(parser, "authorization"));
   }
 
   Persistence persistence_of(const Parser& parser) const {
@@ -261,13 +247,15 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   asio::awaitable<bool> generate(Route route, const Parser& parser, TimePoint received) {
     auto request = read_request(route, parser.get().body(), service_.validator.limits().dialect);
     if (!request) co_return co_await answer_misread(parser, request.error());
+    const bool is_extended = service_.validator.limits().dialect == Dialect::extended;
     RequestFacts facts{route,
                        received,
                        read_id(parser, "x-request-id"),
                        read_id(parser, "x-sim-key").value_or(""),
                        persistence_of(parser),
                        parser.get().version() < 11 ? Framing::plain : Framing::chunked,
-                       std::string(allow_origin_)};
+                       std::string(allow_origin_),
+                       is_extended && is_switched_on(find_header(parser, "x-plumbline-truth").value_or(""))};
     answer_ = std::make_shared<Answer>(service_, face_, socket_, std::move(facts), [this] { wake(); });
     answer_->start(std::move(*request));
     co_await watch_client();

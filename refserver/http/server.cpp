@@ -61,9 +61,12 @@ class Server::Impl {
       : options_(std::move(options)),
         tokens_(parts.tokens),
         validator_(parts.models, parts.limits),
+        faults_(parts.faults ? std::optional<FaultPicker>(std::move(*parts.faults)) : std::nullopt),
         metrics_(largest(parts.models, &ModelInfo::max_input_tokens),
                  largest(parts.models, &ModelInfo::max_total_tokens)),
-        service_{options_, parts.models, validator_, parts.work, parts.board, parts.truth_log, metrics_, turns_, pool_},
+        service_{
+            options_, parts.models, validator_, parts.work, parts.board, parts.truth_log, faults_ ? &*faults_ : nullptr,
+            metrics_, turns_,       pool_},
         sweep_timer_(io_),
         signals_(io_) {
     listen(options_.port, std::nullopt);
@@ -207,6 +210,7 @@ class Server::Impl {
   HttpOptions options_;
   TokenQueue& tokens_;
   Validator validator_;
+  std::optional<FaultPicker> faults_;
   ServerMetrics metrics_;
   Service service_;  // outlives what is suspended in the io_context
   asio::io_context io_{1};
@@ -219,7 +223,8 @@ class Server::Impl {
   std::vector<TokenEvent> batch_;
 };
 
-Server::Server(HttpOptions options, ServerParts parts) : impl_(std::make_unique<Impl>(std::move(options), parts)) {}
+Server::Server(HttpOptions options, ServerParts parts)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(parts))) {}
 Server::~Server() = default;
 std::uint16_t Server::port() const {
   return impl_->port(0);

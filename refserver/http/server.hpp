@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "refserver/api/engine_meter.hpp"
+#include "refserver/api/fault_plan.hpp"
 #include "refserver/api/model_info.hpp"
 #include "refserver/api/validate.hpp"
 #include "refserver/http/options.hpp"
@@ -26,6 +28,7 @@ struct ServerParts {
   TokenQueue& tokens;
   const EngineBoard* board = nullptr;  ///< optional: where the engine says how it stands
   TruthLog* truth_log = nullptr;       ///< optional
+  std::optional<FaultPlan> faults{};   ///< what to do wrong on purpose
 };
 
 class Server {

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "refserver/api/fault_plan.hpp"
 #include "refserver/api/model_info.hpp"
 #include "refserver/api/validate.hpp"
 #include "refserver/http/options.hpp"
@@ -52,6 +53,7 @@ struct Service {
   WorkQueue& work;
   const EngineBoard* board;  ///< may be null
   TruthLog* truth_log;       ///< may be null
+  FaultPicker* faults;       ///< may be null
   ServerMetrics& metrics;
   Turnstile& turns;
   ValidationPool& pool;
@@ -59,6 +61,7 @@ struct Service {
   std::unordered_map<RequestId, Receiver> receivers{};  ///< those waiting for tokens
   std::unordered_set<Connection*> connections{};
   RequestId last_id = 0;
+  TimePoint started = Clock::now();
   bool is_draining = false;  ///< finish what runs, take nothing new
 };
 

@@ -13,7 +13,9 @@ constexpr std::string_view kJson = "application/json";
 
 SimpleAnswer make_health(const Service& service) {
   const bool is_stuck = service.work.busy_for(Clock::now()) > service.options.stuck_engine_timeout;
-  if (!is_stuck) return {};
+  const bool flaps = service.faults != nullptr && service.faults->health();
+  const bool is_down_on_purpose = flaps && is_down(*service.faults->health(), Clock::now() - service.started);
+  if (!is_stuck && !is_down_on_purpose) return {};
   return {503, kJson, R"({"error":"unhealthy","error_type":"healthcheck"})"};
 }
 

@@ -39,6 +39,17 @@ void SocketWriter::write_rest(std::shared_ptr<Listener> listener) {
                     });
 }
 
+void SocketWriter::reset() {
+  boost::system::error_code ignored;
+  socket_->set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_->close(ignored);
+}
+
+void SocketWriter::finish_sending() {
+  boost::system::error_code ignored;
+  socket_->shutdown(Socket::shutdown_send, ignored);
+}
+
 void SocketWriter::close() {
   boost::system::error_code ignored;
   socket_->close(ignored);

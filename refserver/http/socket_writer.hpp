@@ -37,6 +37,11 @@ class SocketWriter {
   /// The client takes nothing for too long.
   bool is_overdue(TimePoint now) const { return deadline_ && now >= *deadline_; }
   void close();
+  /// Closes with a reset: the peer may lose even what it has not read yet.
+  void reset();
+  /// The peer reads an end; it may go on sending.
+  void finish_sending();
+  Socket::executor_type executor() const { return socket_->get_executor(); }
 
  private:
   void write_rest(std::shared_ptr<Listener> listener);

@@ -71,6 +71,9 @@ void append_truth_line(const TruthRecord& record, std::string& out) {
   append_list(record.steps, out);
   out += R"(,"achieved_ns":)";
   append_list(record.achieved, out);
+  out += R"(,"fault":)";
+  append_optional_string(!record.fault.empty(), record.fault, out);
+  out += record.fault_token == 0 ? R"(,"fault_token":null)" : fmt::format(R"(,"fault_token":{})", record.fault_token);
   out += R"(,"outcome":)";
   append_json_string(record.outcome, out);
   out += "}\n";

@@ -30,14 +30,17 @@ struct TruthRecord {
   std::vector<std::uint64_t> steps;  ///< per token, the scheduler's step that gave it
   std::uint32_t cached_tokens = 0;   ///< of the prompt, found in the prefix cache
   std::uint32_t preemptions = 0;
-  std::string_view outcome = "ok";  ///< "ok", an error label, "client_gone", "slow_reader" or "shutdown"
+  std::string_view outcome = "ok";  ///< "ok", an error label, "client_gone", "slow_reader", "shutdown", or "fault"
+                                    ///< where one done on purpose ended the answer
+  std::string_view fault{};         ///< the fault that was done to the answer; empty: none
+  std::uint32_t fault_token = 0;    ///< and to which token; 0: to none
 
   /// A token came from the engine.
   void add(const TokenEvent& event);
 };
 
 /// One line: {"id","model","route","client_id","recv_ns","prompt_tokens","scheduled_ns","cached_tokens","preemptions",
-/// "due_ns","steps","achieved_ns","outcome"}; scheduled_ns is null for a request that never was.
+/// "due_ns","steps","achieved_ns","fault","fault_token","outcome"}; scheduled_ns, fault and fault_token may be null.
 void append_truth_line(const TruthRecord& record, std::string& out);
 
 class TruthLog {

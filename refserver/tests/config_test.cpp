@@ -167,6 +167,7 @@ TEST(Config, ACacheThatIsTooSmallIsRefusedWithTheNumbers) {
               HasSubstr("model qwen2: max_total_tokens (32768) needs 2048 blocks of 16 slots; the pool has 62"));
   EXPECT_THAT(complaint({"--scheduler", "magic"}), HasSubstr("there are: continuous, static, serial"));
   EXPECT_THAT(complaint({"--engine", "cost", "--sim-preset", "nothing"}), HasSubstr("sim_preset of model qwen2"));
+  EXPECT_THAT(complaint({"--faults", "/nonexistent.yaml"}), HasSubstr("--faults: /nonexistent.yaml: cannot be read"));
   EXPECT_THAT(complaint({"--sim-draft-acceptance", "2"}), HasSubstr("'2' is not a number from 0 to 1"));
 }
 

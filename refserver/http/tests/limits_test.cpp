@@ -186,13 +186,13 @@ TEST(TruthLog, TellsWhatBecameOfEachRequest) {
   EXPECT_TRUE(
       lines[0].starts_with(R"({"id":1,"model":"qwen2","route":"/generate_stream","client_id":"\"a?\"","recv_ns":)"))
       << lines[0];
-  EXPECT_TRUE(lines[0].ends_with(R"(],"outcome":"ok"})"));
+  EXPECT_TRUE(lines[0].ends_with(R"(],"fault":null,"fault_token":null,"outcome":"ok"})"));
   EXPECT_THAT(lines[1], HasSubstr(R"("model":"llama3","route":"/v1/completions","client_id":null)"));
   EXPECT_THAT(lines[2], HasSubstr(R"("model":null)"));
   EXPECT_THAT(
       lines[2],
       HasSubstr(
-          R"("scheduled_ns":null,"cached_tokens":0,"preemptions":0,"due_ns":[],"steps":[],"achieved_ns":[],"outcome":"validation"})"));
+          R"("scheduled_ns":null,"cached_tokens":0,"preemptions":0,"due_ns":[],"steps":[],"achieved_ns":[],"fault":null,"fault_token":null,"outcome":"validation"})"));
 }
 
 TEST(TruthLog, LineIsExact) {
@@ -207,12 +207,15 @@ TEST(TruthLog, LineIsExact) {
   record.steps = {5, 6};
   record.cached_tokens = 2;
   record.preemptions = 1;
+  record.fault = "stall";
+  record.fault_token = 2;
   std::string line;
   append_truth_line(record, line);
   EXPECT_EQ(line,
             "{\"id\":7,\"model\":\"qwen2\",\"route\":\"/generate\",\"client_id\":null,\"recv_ns\":1000,"
             "\"prompt_tokens\":3,\"scheduled_ns\":1100,\"cached_tokens\":2,\"preemptions\":1,"
-            "\"due_ns\":[2000,3000],\"steps\":[5,6],\"achieved_ns\":[2001,3002],\"outcome\":\"ok\"}\n");
+            "\"due_ns\":[2000,3000],\"steps\":[5,6],\"achieved_ns\":[2001,3002],\"fault\":\"stall\",\"fault_token\":2,"
+            "\"outcome\":\"ok\"}\n");
   EXPECT_THROW(TruthLog("/nonexistent/folder/x"), std::runtime_error);
 }
 

@@ -20,10 +20,12 @@ namespace refserver {
 struct TestServer {
   explicit TestServer(HttpOptions options = {},
                       TestTiming timing = {std::chrono::milliseconds(1), std::chrono::microseconds(100)},
-                      TruthLog* truth_log = nullptr, RequestLimits limits = {}, const SchedulerSettings& settings = {})
+                      TruthLog* truth_log = nullptr, RequestLimits limits = {}, const SchedulerSettings& settings = {},
+                      std::optional<FaultPlan> faults = std::nullopt)
       : work(options.max_concurrent_requests),
         runtimes(test_runtimes(timing, settings, options.max_concurrent_requests)),
-        server(prepared(options), ServerParts{test_models(), limits, work, tokens, &board, truth_log}),
+        server(prepared(options),
+               ServerParts{test_models(), limits, work, tokens, &board, truth_log, std::move(faults)}),
         loop({on_device(runtimes), work, tokens, &board, &server.meter(), server.model_meters()}),
         thread([this] { server.run(); }) {}
   ~TestServer() { stop(); }
@@ -110,6 +112,9 @@ class TestClient {
     return was_closed_;
   }
 
+  /// True once reading has met a reset, not an orderly end.
+  bool was_reset() const { return was_reset_; }
+
   struct Reply {
     int status = 0;
     std::string head;
@@ -154,7 +159,8 @@ class TestClient {
   bool receive() {
     char bytes[16384];
     const ssize_t n = ::recv(fd_, bytes, sizeof bytes, 0);
-    if (n == 0 || (n < 0 && errno == ECONNRESET)) was_closed_ = true;
+    was_reset_ = was_reset_ || (n < 0 && errno == ECONNRESET);
+    if (n == 0 || was_reset_) was_closed_ = true;
     if (n <= 0) return false;
     buffer_.append(bytes, static_cast<std::size_t>(n));
     return true;
@@ -168,6 +174,7 @@ class TestClient {
   int fd_;
   std::string buffer_;
   bool was_closed_ = false;
+  bool was_reset_ = false;
 };
 
 /// The value of a line of /metrics, such as `tgi_request_failure{err="dropped"}`.
