@@ -1,12 +1,35 @@
 # CUDA is optional. PLUMBLINE_CUDA_FOUND says whether the CUDA kernels are part of this build.
+#
+# Every card from compute capability 8.0 on: machine code for the common ones, PTX for the rest. The runtime is linked
+# statically, so that a machine with nothing but a driver can run what was built here; cuBLAS is opened at run time.
 set(PLUMBLINE_CUDA_FOUND OFF)
 if(NOT PLUMBLINE_CUDA STREQUAL "OFF")
   include(CheckLanguage)
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90a-real 80-virtual)
+  endif()
+  if(NOT DEFINED CMAKE_CUDA_HOST_COMPILER)
+    set(CMAKE_CUDA_HOST_COMPILER ${CMAKE_CXX_COMPILER})
+  endif()
+  if(PLUMBLINE_CUDA STREQUAL "ON" AND NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+    find_program(PLUMBLINE_NVCC nvcc PATHS /usr/local/cuda/bin)
+    if(PLUMBLINE_NVCC)
+      set(CMAKE_CUDA_COMPILER ${PLUMBLINE_NVCC})
+    endif()
+  endif()
   check_language(CUDA)
   if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    set(CMAKE_CUDA_STANDARD 20)
+    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION) # CMake 3.25 does not know that nvcc has it since 12.0.
+      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    endif()
+    set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+    set(CMAKE_CUDA_FLAGS_RELEASE "-O3") # assertions are kept, as in C++
     set(PLUMBLINE_CUDA_FOUND ON)
   elseif(PLUMBLINE_CUDA STREQUAL "ON")
     message(FATAL_ERROR "PLUMBLINE_CUDA is ON and no CUDA compiler was found; install the CUDA toolkit or set CUDACXX")
   endif()
 endif()
-message(STATUS "CUDA compiler: ${CMAKE_CUDA_COMPILER} (kernels built: no, there are no CUDA kernels yet)")
+message(STATUS "CUDA kernels: ${PLUMBLINE_CUDA_FOUND} ${CMAKE_CUDA_COMPILER}")

@@ -9,4 +9,5 @@ option(PLUMBLINE_WERROR "Warnings are errors" ${baseline})
 add_library(plumbline_warnings INTERFACE)
 target_compile_options(plumbline_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wold-style-cast $<$<BOOL:${PLUMBLINE_WERROR}>:-Werror>>
-  $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>)
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wshadow$<$<BOOL:${PLUMBLINE_WERROR}>:$<COMMA>-Werror>>"
+  $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${PLUMBLINE_WERROR}>>:-Werror=all-warnings>)

@@ -66,11 +66,13 @@ inline HostRows shaped(const Rows& rows, std::size_t count, std::size_t cols) {
   return HostRows(rows);
 }
 
-/// Asserts what every KvCache needs: nothing empty, head_dim even and at most 512, block numbers that fit an int.
+/// Asserts what every KvCache in host memory needs: nothing empty, head_dim even and at most 512, block numbers that fit
+/// an int, a type the CPU has.
 inline void check_kv_shape(const KvShape& shape) {
   assert(shape.layers > 0 && shape.blocks > 0 && shape.block_tokens > 0 && shape.kv_heads > 0);
   assert(shape.head_dim > 0 && shape.head_dim % 2 == 0 && shape.head_dim <= 512);
   assert(shape.blocks <= INT32_MAX && shape.block_tokens <= 65536);
+  assert(shape.type == KvType::f32 || shape.type == KvType::bf16);
 }
 
 /// Asserts that the block tables of a step reach their last rows and name blocks that exist.

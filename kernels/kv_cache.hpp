@@ -11,6 +11,10 @@ namespace kernels {
 enum class KvType : std::uint8_t {
   f32,
   bf16,  ///< rounded to nearest even when written
+  // What follows only accelerators have.
+  f16,
+  fp8,   ///< E4M3, unscaled: beyond 448 it stays 448
+  int8,  ///< 256 steps from the least to the greatest of each token, head, and key or value
 };
 
 /// One pool of pages for all layers: block b holds `block_tokens` consecutive tokens of one sequence in every layer.

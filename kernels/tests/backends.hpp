@@ -10,18 +10,28 @@
 #include <vector>
 
 #include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/cuda/cuda_backend.hpp"
+#include "kernels/cuda/tests/emulated_device.hpp"
 #include "kernels/gptq_pack.hpp"
 #include "kernels/reference/reference_backend.hpp"
 
 namespace kernels {
 
-/// One way to make a backend. `isa` is meaningless for the reference.
+/// Where the CUDA backend runs: on a GPU, or on the emulator.
+enum class CudaTarget : std::uint8_t { none, gpu, emulator };
+
+/// One way to make a backend. `isa` is meaningless for the reference and for CUDA.
 struct Candidate {
   bool reference;
   CpuIsa isa;
   BackendOptions options;
+  CudaTarget cuda = CudaTarget::none;
 
+  /// Nothing where there is no GPU.
   std::unique_ptr<Backend> make() const {
+    const CudaOptions on_gpu{.precision = options.precision};
+    if (cuda == CudaTarget::gpu) return find_cuda_backend(on_gpu);
+    if (cuda == CudaTarget::emulator) return make_cuda_backend(cuda::make_emulated_device(), "cuda-emulated", on_gpu);
     return reference ? make_reference_backend() : make_cpu_backend(isa, options);
   }
   bool fast() const { return !reference && options.precision == Precision::fast; }
@@ -29,6 +39,10 @@ struct Candidate {
 
 inline std::vector<Candidate> all_candidates() {
   std::vector<Candidate> candidates{{true, CpuIsa::portable, {}}};
+  for (const Precision precision : {Precision::exact, Precision::fast}) {
+    candidates.push_back({false, CpuIsa::portable, {precision, 1}, CudaTarget::emulator});
+    if (has_cuda()) candidates.push_back({false, CpuIsa::portable, {precision, 1}, CudaTarget::gpu});
+  }
   for (const CpuIsa isa : {CpuIsa::portable, CpuIsa::avx2, CpuIsa::avx512}) {
     for (const Precision precision : {Precision::exact, Precision::fast}) {
       for (const std::size_t threads : {1, 3}) candidates.push_back({false, isa, {precision, threads}});
@@ -38,7 +52,7 @@ inline std::vector<Candidate> all_candidates() {
 }
 
 inline std::string candidate_name(const ::testing::TestParamInfo<Candidate>& info) {
-  std::string name(info.param.make()->name());
+  std::string name = info.param.cuda == CudaTarget::gpu ? "cuda" : std::string(info.param.make()->name());
   std::ranges::replace(name, '-', '_');
   if (!info.param.reference) {
     name += info.param.fast() ? "_fast_" : "_exact_";
@@ -47,11 +61,19 @@ inline std::string candidate_name(const ::testing::TestParamInfo<Candidate>& inf
   return name;
 }
 
-/// Skips visibly where this machine lacks the instructions.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool kHasFibers = false;  // the thread sanitizer does not follow them
+#else
+constexpr bool kHasFibers = true;
+#endif
+
+/// Skips visibly where this machine lacks the instructions or the GPU.
 class EveryBackend : public ::testing::TestWithParam<Candidate> {
  protected:
   void SetUp() override {
+    if (backend_ == nullptr) GTEST_SKIP() << "no GPU answers on this machine";
     if (!backend_->available()) GTEST_SKIP() << backend_->name() << " cannot run on this machine";
+    if (GetParam().cuda == CudaTarget::emulator && !kHasFibers) GTEST_SKIP() << "no emulator under this sanitizer";
   }
   std::unique_ptr<Backend> backend_ = GetParam().make();
   std::mt19937 random_{42};  // NOLINT: the same values every time

@@ -77,7 +77,8 @@ TEST_P(HostileDeathTest, BlockTables) {
 INSTANTIATE_TEST_SUITE_P(All, HostileDeathTest,
                          ::testing::Values(Candidate{true, CpuIsa::portable, {}},
                                            Candidate{false, CpuIsa::portable, {Precision::exact, 2}},
-                                           Candidate{false, CpuIsa::avx512, {Precision::fast, 1}}),
+                                           Candidate{false, CpuIsa::avx512, {Precision::fast, 1}},
+                                           Candidate{false, CpuIsa::portable, {}, CudaTarget::emulator}),
                          candidate_name);
 
 }  // namespace

@@ -24,6 +24,7 @@ class RowInvariance : public EveryBackend {};
 TEST_P(RowInvariance, QuantisedRowsAloneAndInBatches) {
   for (const LayerShape& shape : {LayerShape{256, 88, 128, true}, LayerShape{384, 104, 32, false, 4, true},
                                   LayerShape{256, 36, 128, true, 8}, LayerShape{1024, 1000, 128, false, 4, true}}) {
+    if (GetParam().cuda == CudaTarget::emulator && shape.out > 500) continue;  // every instruction is a function call
     const GptqPacked packed = random_packed(shape, random_);
     const auto matrix = make_gptq_matrix(packed.tensors(), shape.group_size);
     const auto x = random_values(kRows * shape.in, random_);

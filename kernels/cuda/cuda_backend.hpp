@@ -1,0 +1,37 @@
+// The GPU backend: tensor-core products over weights that stay packed, attention over pages, everything in one stream.
+// What it computes is the same on the emulator of the tests; what a GPU adds is in device.hpp.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "kernels/backend.hpp"
+
+namespace kernels {
+
+namespace cuda {
+class Device;
+}
+
+struct CudaOptions {
+  /// exact: activations are taken as two halves, 22 bits of each row's greatest. fast: those of quantised matrices as
+  /// one half, 11 bits.
+  Precision precision = Precision::exact;
+  /// Products of quantised matrices with at least so many rows are done by cuBLAS over weights expanded chunk by chunk,
+  /// where precision is fast and the library is there; 0: never. Its sums may depend on the number of rows.
+  std::size_t library_rows = 0;
+};
+
+/// Head sizes up to 128, every KvType. Device errors are thrown as std::runtime_error.
+std::unique_ptr<Backend> make_cuda_backend(std::shared_ptr<cuda::Device> device, std::string_view name,
+                                           const CudaOptions& options = {});
+
+/// Whether this build has kernels for GPUs.
+bool has_cuda() noexcept;
+
+/// The GPU that the CUDA runtime names first, as the backend "cuda"; nothing where there is none, or where this build
+/// has no CUDA.
+std::unique_ptr<Backend> find_cuda_backend(const CudaOptions& options = {});
+
+}  // namespace kernels

@@ -1,0 +1,116 @@
+// The GPU as a Device: one stream, memory of the runtime, kernels of the list; and the search for one.
+#include <array>
+#include <stdexcept>
+#include <string>
+
+#include "kernels/cuda/cublas.hpp"
+#include "kernels/cuda/cuda_backend.hpp"
+#include "kernels/cuda/device.hpp"
+#include "kernels/cuda/launch.cuh"
+
+namespace kernels {
+namespace cuda {
+
+PLUMBLINE_MATMUL_KERNELS(extern, Int4Codec);
+PLUMBLINE_MATMUL_KERNELS(extern, Int8Codec);
+PLUMBLINE_MATMUL_KERNELS(extern, HalfCodec);
+
+namespace {
+
+void check(cudaError_t error, const char* what) {
+  if (error != cudaSuccess) throw std::runtime_error(std::string("CUDA: ") + what + ": " + cudaGetErrorString(error));
+}
+
+struct Entry {
+  cudaError_t (*prepare)();
+  cudaError_t (*launch)(unsigned blocks, const void* args, cudaStream_t stream);
+};
+
+template <class... Kernels>
+constexpr std::array<Entry, sizeof...(Kernels)> entries(KernelList<Kernels...>) {
+  return {{{prepare_kernel<Kernels>, launch_kernel<Kernels>}...}};
+}
+
+class GpuDevice final : public Device {
+ public:
+  explicit GpuDevice(int processors) : processors_(static_cast<unsigned>(processors)) {
+    check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
+  }
+  ~GpuDevice() override { cudaStreamDestroy(stream_); }
+  GpuDevice(const GpuDevice&) = delete;
+  GpuDevice& operator=(const GpuDevice&) = delete;
+
+  unsigned processors() const noexcept override { return processors_; }
+  void* allocate(std::size_t bytes) override {
+    void* memory = nullptr;
+    if (cudaMalloc(&memory, bytes) != cudaSuccess) {
+      (void)cudaGetLastError();  // running out is the caller's to handle, not a broken device
+      throw std::runtime_error("CUDA: no " + std::to_string(bytes >> 20U) + " MiB of device memory left");
+    }
+    return memory;
+  }
+  void release(void* memory) noexcept override { cudaFree(memory); }
+  void zero(void* memory, std::size_t bytes) override { check(cudaMemsetAsync(memory, 0, bytes, stream_), "memset"); }
+  void copy_in(void* to, const void* from, std::size_t bytes) override {
+    // From pageable memory: it has been read when this returns.
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream_), "copy to the device");
+  }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, stream_), "copy on the device");
+  }
+  void copy_out(void* to, const void* from, std::size_t bytes) override {
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream_), "copy from the device");
+    check(cudaStreamSynchronize(stream_), "kernels before a copy");
+  }
+  bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out, std::size_t in,
+                       std::size_t rows, std::size_t y_stride) override {
+    return cublas_.product(stream_, w, x, y, out, in, rows, y_stride);
+  }
+
+ protected:
+  void do_launch(std::size_t kernel, std::size_t blocks, const void* args) override {
+    static constexpr auto kEntries = entries(AllKernels{});
+    if (blocks > INT32_MAX) throw std::runtime_error("CUDA: a grid of more than 2^31 blocks");
+    if (!prepared_[kernel]) {
+      check(kEntries[kernel].prepare(), "shared memory of a kernel");
+      prepared_[kernel] = true;
+    }
+    check(kEntries[kernel].launch(static_cast<unsigned>(blocks), args, stream_), "a launch");
+  }
+
+ private:
+  unsigned processors_;
+  cudaStream_t stream_ = nullptr;
+  Cublas cublas_;
+  std::array<bool, AllKernels::kCount> prepared_{};
+};
+
+}  // namespace
+
+std::shared_ptr<Device> find_gpu() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
+    (void)cudaGetLastError();
+    return nullptr;
+  }
+  int major = 0;
+  int processors = 0;
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess || major < 8 ||
+      cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0) != cudaSuccess) {
+    return nullptr;
+  }
+  return std::make_shared<GpuDevice>(processors);
+}
+
+}  // namespace cuda
+
+bool has_cuda() noexcept {
+  return true;
+}
+
+std::unique_ptr<Backend> find_cuda_backend(const CudaOptions& options) {
+  auto device = cuda::find_gpu();
+  return device == nullptr ? nullptr : make_cuda_backend(std::move(device), "cuda", options);
+}
+
+}  // namespace kernels

@@ -1,0 +1,94 @@
+// The accelerator as the backend sees it: memory, copies, launches, all in one order. The GPU is one (cuda_device.cu),
+// the emulator of the tests another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "kernels/cuda/kernel_list.hpp"
+
+namespace kernels::cuda {
+
+/// Whatever fails on a device (no memory, a launch that ends badly) throws std::runtime_error, then and at every call
+/// after. One thread at a time.
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  /// Processors that blocks run on at the same time: what grids are sized by.
+  virtual unsigned processors() const noexcept = 0;
+  /// Not initialised. Freed by `release`, which waits for work that uses it.
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* memory) noexcept = 0;
+  virtual void zero(void* memory, std::size_t bytes) = 0;
+  /// `from` may go when this returns.
+  virtual void copy_in(void* to, const void* from, std::size_t bytes) = 0;
+  virtual void copy(void* to, const void* from, std::size_t bytes) = 0;
+  /// Waits for everything before it.
+  virtual void copy_out(void* to, const void* from, std::size_t bytes) = 0;
+
+  /// y[r][n] (float, y_stride) = sum over k of x[r][k] * w[n][k], both halves with rows of `in`; float sums. Gives
+  /// false where the device has no library for it.
+  virtual bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
+                               std::size_t in, std::size_t rows, std::size_t y_stride) = 0;
+
+  template <class Kernel>
+  void launch(std::size_t blocks, const typename Kernel::Args& args) {
+    if (blocks > 0) do_launch(AllKernels::index<Kernel>(), blocks, &args);
+  }
+
+ protected:
+  virtual void do_launch(std::size_t kernel, std::size_t blocks, const void* args) = 0;
+};
+
+/// The GPU that the runtime names first, of compute capability 8.0 or above; null where there is none. Only in builds
+/// with CUDA.
+std::shared_ptr<Device> find_gpu();
+
+/// Device memory that ends with its owner.
+template <class T>
+class DeviceArray {
+ public:
+  DeviceArray() = default;
+  DeviceArray(std::shared_ptr<Device> device, std::size_t size)
+      : device_(std::move(device)),
+        size_(size),
+        data_(size == 0 ? nullptr : static_cast<T*>(device_->allocate(size * sizeof(T)))) {}
+  DeviceArray(std::shared_ptr<Device> device, std::span<const T> values)
+      : DeviceArray(std::move(device), values.size()) {
+    if (size_ > 0) device_->copy_in(data_, values.data(), values.size_bytes());
+  }
+  ~DeviceArray() {
+    if (data_ != nullptr) device_->release(data_);
+  }
+  DeviceArray(DeviceArray&& other) noexcept { swap(other); }
+  DeviceArray& operator=(DeviceArray&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  DeviceArray(const DeviceArray&) = delete;
+  DeviceArray& operator=(const DeviceArray&) = delete;
+
+  T* data() const noexcept { return data_; }
+  std::size_t size() const noexcept { return size_; }
+  std::size_t bytes() const noexcept { return size_ * sizeof(T); }
+  /// At least `size` elements; what was there is lost if it grows.
+  void reserve(const std::shared_ptr<Device>& device, std::size_t size) {
+    if (size > size_) *this = DeviceArray(device, size);
+  }
+
+ private:
+  void swap(DeviceArray& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(size_, other.size_);
+    std::swap(data_, other.data_);
+  }
+
+  std::shared_ptr<Device> device_;
+  std::size_t size_ = 0;
+  T* data_ = nullptr;
+};
+
+}  // namespace kernels::cuda

@@ -1,0 +1,369 @@
+// What a kernel asks of the machine, one lane at a time: places, barriers, shuffles, tensor-core products, asynchronous
+// copies. On a GPU each is an instruction or two; on a host the emulator of the tests answers, so that whole kernels
+// run there, lane by lane.
+//
+// Everything is one-dimensional: threads of a block, blocks of a grid. Warps are full: 32 lanes call a collective
+// together. Needs compute capability 8.0 and nothing newer than CUDA 12.2.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define PLUMBLINE_HOST_DEVICE __host__ __device__
+#define PLUMBLINE_KERNEL __host__ __device__ __forceinline__
+#else
+#define PLUMBLINE_HOST_DEVICE
+#define PLUMBLINE_KERNEL inline
+#endif
+#if defined(__CUDA_ARCH__)
+#define PLUMBLINE_ON_GPU 1
+#define PLUMBLINE_UNROLL _Pragma("unroll")
+#else
+#define PLUMBLINE_ON_GPU 0
+#define PLUMBLINE_UNROLL
+#include "kernels/fp16.hpp"
+#endif
+
+namespace kernels::simt {
+
+inline constexpr unsigned kLanes = 32;
+
+/// Sixteen bytes: the widest load of a lane.
+struct alignas(16) Vec4 {
+  std::uint32_t word[4];
+};
+struct alignas(16) Float4 {
+  float at[4];
+};
+
+#if !PLUMBLINE_ON_GPU
+/// What the emulator does for the lane that runs. Null outside a kernel.
+class Emulation {
+ public:
+  virtual ~Emulation() = default;
+  virtual unsigned thread() const = 0;
+  virtual unsigned threads() const = 0;
+  virtual unsigned block() const = 0;
+  virtual unsigned blocks() const = 0;
+  virtual void* shared() const = 0;
+  virtual bool sync_threads_or(bool value) = 0;
+  virtual void sync_warp() = 0;
+  virtual std::uint32_t shuffle(std::uint32_t value, unsigned lane) = 0;
+  virtual void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) = 0;
+  virtual void ldmatrix(std::uint32_t (&to)[4], const void* row) = 0;
+  virtual void copy_async(void* shared, const void* global) = 0;
+  virtual void commit() = 0;
+  virtual void wait(unsigned groups_left) = 0;
+};
+inline thread_local Emulation* emulation = nullptr;
+#endif
+
+// ---- places ----
+
+PLUMBLINE_KERNEL unsigned thread_index() {
+#if PLUMBLINE_ON_GPU
+  return threadIdx.x;
+#else
+  return emulation->thread();
+#endif
+}
+PLUMBLINE_KERNEL unsigned thread_count() {
+#if PLUMBLINE_ON_GPU
+  return blockDim.x;
+#else
+  return emulation->threads();
+#endif
+}
+PLUMBLINE_KERNEL unsigned block_index() {
+#if PLUMBLINE_ON_GPU
+  return blockIdx.x;
+#else
+  return emulation->block();
+#endif
+}
+PLUMBLINE_KERNEL unsigned block_count() {
+#if PLUMBLINE_ON_GPU
+  return gridDim.x;
+#else
+  return emulation->blocks();
+#endif
+}
+/// The block's shared memory, aligned to 128 bytes; as much as the launch asked for.
+PLUMBLINE_KERNEL unsigned char* shared_memory() {
+#if PLUMBLINE_ON_GPU
+  extern __shared__ __align__(128) unsigned char plumbline_shared[];
+  return plumbline_shared;
+#else
+  return static_cast<unsigned char*>(emulation->shared());
+#endif
+}
+
+// ---- barriers ----
+
+/// Waits for all threads of the block; gives whether any brought true.
+PLUMBLINE_KERNEL bool sync_threads_or(bool value) {
+#if PLUMBLINE_ON_GPU
+  return __syncthreads_or(value ? 1 : 0) != 0;
+#else
+  return emulation->sync_threads_or(value);
+#endif
+}
+PLUMBLINE_KERNEL void sync_threads() {
+#if PLUMBLINE_ON_GPU
+  __syncthreads();
+#else
+  emulation->sync_threads_or(false);
+#endif
+}
+PLUMBLINE_KERNEL void sync_warp() {
+#if PLUMBLINE_ON_GPU
+  __syncwarp();
+#else
+  emulation->sync_warp();
+#endif
+}
+/// Writes before it are seen by other blocks before writes after it.
+PLUMBLINE_KERNEL void fence() {
+#if PLUMBLINE_ON_GPU
+  __threadfence();
+#endif
+}
+/// Adds and gives what was there before. In global or shared memory.
+PLUMBLINE_KERNEL std::uint32_t atomic_add(std::uint32_t* at, std::uint32_t value) {
+#if PLUMBLINE_ON_GPU
+  return atomicAdd(at, value);
+#else
+  const std::uint32_t before = *at;
+  *at += value;
+  return before;
+#endif
+}
+
+// ---- shuffles ----
+
+/// The value of another lane of the warp.
+PLUMBLINE_KERNEL std::uint32_t shuffle(std::uint32_t value, unsigned lane) {
+#if PLUMBLINE_ON_GPU
+  return __shfl_sync(0xFFFFFFFFU, value, static_cast<int>(lane));
+#else
+  return emulation->shuffle(value, lane);
+#endif
+}
+PLUMBLINE_KERNEL std::uint32_t float_bits(float value) {
+#if PLUMBLINE_ON_GPU
+  return __float_as_uint(value);
+#else
+  return std::bit_cast<std::uint32_t>(value);
+#endif
+}
+PLUMBLINE_KERNEL float float_of(std::uint32_t bits) {
+#if PLUMBLINE_ON_GPU
+  return __uint_as_float(bits);
+#else
+  return std::bit_cast<float>(bits);
+#endif
+}
+PLUMBLINE_KERNEL float shuffle(float value, unsigned lane) {
+  return float_of(shuffle(float_bits(value), lane));
+}
+/// The sum over the warp, the same bits in every lane.
+PLUMBLINE_KERNEL float warp_sum(float value) {
+  PLUMBLINE_UNROLL
+  for (unsigned step = kLanes / 2; step > 0; step /= 2) value += shuffle(value, (thread_index() % kLanes) ^ step);
+  return value;
+}
+PLUMBLINE_KERNEL float warp_max(float value) {
+  PLUMBLINE_UNROLL
+  for (unsigned step = kLanes / 2; step > 0; step /= 2) {
+    value = fmaxf(value, shuffle(value, (thread_index() % kLanes) ^ step));
+  }
+  return value;
+}
+
+// ---- tensor cores ----
+
+/// D += A * B: A is 16x16, B 16x8, D 16x8, in the fragments of fragments.hpp; halves in, float sums.
+PLUMBLINE_KERNEL void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) {
+#if PLUMBLINE_ON_GPU
+  asm volatile(
+      "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};\n"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#else
+  emulation->mma(d, a, b0, b1);
+#endif
+}
+/// Four 8x8 matrices of halves from shared memory: lane l gives the address of row l % 8 of matrix l / 8 (16 bytes) and
+/// receives of each matrix the halves 2 * (l % 4) and one more of row l / 4.
+PLUMBLINE_KERNEL void ldmatrix(std::uint32_t (&to)[4], const void* row) {
+#if PLUMBLINE_ON_GPU
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];\n"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(address)
+               : "memory");
+#else
+  emulation->ldmatrix(to, row);
+#endif
+}
+
+// ---- memory ----
+
+/// Copies 16 bytes to shared memory behind the caller: there after `wait` and, for other threads, a barrier.
+PLUMBLINE_KERNEL void copy_async(void* shared, const void* global) {
+#if PLUMBLINE_ON_GPU
+  const auto to = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;\n" ::"r"(to), "l"(global) : "memory");
+#else
+  emulation->copy_async(shared, global);
+#endif
+}
+/// The same for what is read once: the L2 cache gives it up first.
+PLUMBLINE_KERNEL void copy_async_once(void* shared, const void* global) {
+#if PLUMBLINE_ON_GPU
+  const auto to = static_cast<std::uint32_t>(__cvta_generic_to_shared(shared));
+  asm volatile(
+      "{\n"
+      "  .reg .b64 policy;\n"
+      "  createpolicy.fractional.L2::evict_first.b64 policy, 1.0;\n"
+      "  cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, policy;\n"
+      "}\n" ::"r"(to),
+      "l"(global)
+      : "memory");
+#else
+  emulation->copy_async(shared, global);
+#endif
+}
+/// Ends a group of this thread's copies.
+PLUMBLINE_KERNEL void commit_copies() {
+#if PLUMBLINE_ON_GPU
+  asm volatile("cp.async.commit_group;\n" ::: "memory");
+#else
+  emulation->commit();
+#endif
+}
+/// Waits until at most Left of this thread's groups, the youngest, are under way.
+template <int Left>
+PLUMBLINE_KERNEL void wait_copies() {
+#if PLUMBLINE_ON_GPU
+  asm volatile("cp.async.wait_group %0;\n" ::"n"(Left) : "memory");
+#else
+  emulation->wait(Left);
+#endif
+}
+/// Reads what another block of this grid wrote: past the first-level cache, which does not see it.
+PLUMBLINE_KERNEL Float4 load_shared_by_blocks(const Float4* at) {
+#if PLUMBLINE_ON_GPU
+  const float4 value = __ldcg(reinterpret_cast<const float4*>(at));
+  return {{value.x, value.y, value.z, value.w}};
+#else
+  return *at;
+#endif
+}
+
+// ---- numbers ----
+
+/// The float of a half's bits, exact.
+PLUMBLINE_KERNEL float half_to_float(std::uint16_t bits) {
+#if PLUMBLINE_ON_GPU
+  float value;
+  asm("cvt.f32.f16 %0, %1;\n" : "=f"(value) : "h"(bits));
+  return value;
+#else
+  return to_float(bits);
+#endif
+}
+/// The nearest half, ties to even.
+PLUMBLINE_KERNEL std::uint16_t float_to_half(float value) {
+#if PLUMBLINE_ON_GPU
+  std::uint16_t bits;
+  asm("cvt.rn.f16.f32 %0, %1;\n" : "=h"(bits) : "f"(value));
+  return bits;
+#else
+  return to_half(value);
+#endif
+}
+/// The nearest bfloat16, ties to even; NaN stays one.
+PLUMBLINE_KERNEL std::uint16_t float_to_bf16(float value) {
+  const std::uint32_t bits = float_bits(value);
+  if ((bits & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>(bits >> 16U | 0x40U);
+  return static_cast<std::uint16_t>((bits + 0x7FFFU + (bits >> 16U & 1U)) >> 16U);
+}
+/// a * b + c, rounded once.
+PLUMBLINE_KERNEL float fused(float a, float b, float c) {
+#if PLUMBLINE_ON_GPU
+  return __fmaf_rn(a, b, c);
+#else
+  return std::fma(a, b, c);
+#endif
+}
+PLUMBLINE_KERNEL float power_of_2(float x) {
+#if PLUMBLINE_ON_GPU
+  return exp2f(x);
+#else
+  return std::exp2(x);
+#endif
+}
+
+/// Any three-input function of bits: bit i of the result is bit (a_i b_i c_i) of Table.
+template <unsigned Table>
+PLUMBLINE_KERNEL std::uint32_t lop3(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+#if PLUMBLINE_ON_GPU
+  std::uint32_t d;
+  asm("lop3.b32 %0, %1, %2, %3, %4;\n" : "=r"(d) : "r"(a), "r"(b), "r"(c), "n"(Table));
+  return d;
+#else
+  std::uint32_t d = 0;
+  for (unsigned row = 0; row < 8; ++row) {
+    if ((Table >> row & 1U) == 0) continue;
+    d |= ((row & 4U) != 0 ? a : ~a) & ((row & 2U) != 0 ? b : ~b) & ((row & 1U) != 0 ? c : ~c);
+  }
+  return d;
+#endif
+}
+/// Four bytes chosen from the eight of {a, b}: nibble i of Choice names byte i's source, a's bytes being 0 .. 3.
+template <unsigned Choice>
+PLUMBLINE_KERNEL std::uint32_t permute_bytes(std::uint32_t a, std::uint32_t b) {
+#if PLUMBLINE_ON_GPU
+  return __byte_perm(a, b, Choice);
+#else
+  const std::uint64_t both = std::uint64_t{b} << 32U | a;
+  std::uint32_t d = 0;
+  for (unsigned i = 0; i < 4; ++i) {
+    d |= static_cast<std::uint32_t>(both >> 8U * (Choice >> 4U * i & 7U) & 0xFFU) << 8U * i;
+  }
+  return d;
+#endif
+}
+/// Two halves at once: a - b.
+PLUMBLINE_KERNEL std::uint32_t sub_halves(std::uint32_t a, std::uint32_t b) {
+#if PLUMBLINE_ON_GPU
+  std::uint32_t d;
+  asm("sub.rn.f16x2 %0, %1, %2;\n" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+#else
+  const auto part = [](std::uint32_t x, std::uint32_t y) {
+    return std::uint32_t{to_half(to_float(static_cast<half_bits>(x)) - to_float(static_cast<half_bits>(y)))};
+  };
+  return part(a >> 16U, b >> 16U) << 16U | part(a & 0xFFFFU, b & 0xFFFFU);
+#endif
+}
+/// Two halves at once: a * b + c, rounded once.
+PLUMBLINE_KERNEL std::uint32_t fused_halves(std::uint32_t a, std::uint32_t b, std::uint32_t c) {
+#if PLUMBLINE_ON_GPU
+  std::uint32_t d;
+  asm("fma.rn.f16x2 %0, %1, %2, %3;\n" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+#else
+  const auto part = [](std::uint32_t x, std::uint32_t y, std::uint32_t z) {
+    const double exact =
+        static_cast<double>(to_float(static_cast<half_bits>(x))) * to_float(static_cast<half_bits>(y)) +
+        static_cast<double>(to_float(static_cast<half_bits>(z)));
+    return std::uint32_t{to_half(static_cast<float>(exact))};
+  };
+  return part(a >> 16U, b >> 16U, c >> 16U) << 16U | part(a & 0xFFFFU, b & 0xFFFFU, c & 0xFFFFU);
+#endif
+}
+
+}  // namespace kernels::simt

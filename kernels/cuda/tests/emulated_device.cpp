@@ -1,0 +1,78 @@
+// Launches by the number of a kernel, as the GPU's device does.
+#include "kernels/cuda/tests/emulated_device.hpp"
+
+#include <cassert>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <new>
+
+#include "kernels/cuda/tests/emulator.hpp"
+
+namespace kernels::cuda {
+namespace {
+
+class EmulatedDevice final : public Device {
+ public:
+  EmulatedDevice(unsigned processors, unsigned seed, bool library)
+      : processors_(processors), library_(library), emulator_(seed) {}
+
+  unsigned processors() const noexcept override { return processors_; }
+  void* allocate(std::size_t bytes) override {
+    const std::size_t rounded = (bytes + 255) / 256 * 256;  // cudaMalloc's alignment
+    void* const memory = std::aligned_alloc(256, rounded);
+    if (memory == nullptr) throw std::bad_alloc();
+    std::memset(memory, 0xFF, rounded);
+    return memory;
+  }
+  void release(void* memory) noexcept override { std::free(memory); }
+  void zero(void* memory, std::size_t bytes) override { std::memset(memory, 0, bytes); }
+  void copy_in(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void copy_out(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out, std::size_t in,
+                       std::size_t rows, std::size_t y_stride) override;
+
+ protected:
+  void do_launch(std::size_t kernel, std::size_t blocks, const void* args) override {
+    launch_in(AllKernels{}, kernel, blocks, args);
+  }
+
+ private:
+  template <class... Kernels>
+  void launch_in(KernelList<Kernels...>, std::size_t kernel, std::size_t blocks, const void* args) {
+    ((AllKernels::index<Kernels>() == kernel ? launch_one<Kernels>(blocks, args) : void()), ...);
+  }
+  template <class Kernel>
+  void launch_one(std::size_t blocks, const void* args) {
+    const auto& values = *static_cast<const typename Kernel::Args*>(args);
+    emulator_.run({static_cast<unsigned>(blocks), Kernel::kThreads, Kernel::kSharedBytes},
+                  [&values] { Kernel::run(values); });
+  }
+
+  unsigned processors_;
+  bool library_;
+  simt::Emulator emulator_;
+};
+
+bool EmulatedDevice::library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
+                                     std::size_t in, std::size_t rows, std::size_t y_stride) {
+  if (!library_) return false;
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t n = 0; n < out; ++n) {
+      double sum = 0;
+      for (std::size_t k = 0; k < in; ++k)
+        sum += static_cast<double>(to_float(x[r * in + k])) * to_float(w[n * in + k]);
+      y[r * y_stride + n] = static_cast<float>(sum);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::shared_ptr<Device> make_emulated_device(unsigned processors, unsigned seed, bool library) {
+  return std::make_shared<EmulatedDevice>(processors, seed, library);
+}
+
+}  // namespace kernels::cuda
