@@ -120,10 +120,12 @@ std::string scenario_json(const ScenarioRun& run) {
            {"warmup", run.scenario.warmup}, {"agrees", run.agrees()},    {"result", result_json(run.result)},
            {"findings", Json::array()}};
   for (const Finding& finding : run.findings) {
+    // A percentile's error is known of the share below it, not in time.
+    const char* const error = finding.expected.p ? "standard_error_share" : "standard_error_ns";
     out["findings"].push_back({{"series", series_name(finding.expected.series)},
                                {"statistic", statistic_name(finding.expected.p)},
                                {"simulated_ns", finding.simulated.value},
-                               {"standard_error_ns", finding.simulated.standard_error},
+                               {error, finding.simulated.standard_error},
                                {"low_ns", finding.simulated.low},
                                {"high_ns", finding.simulated.high},
                                {"theory_ns", finding.expected.value},

@@ -6,7 +6,6 @@
 #include <cassert>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 namespace refserver {
 namespace {
@@ -56,10 +55,8 @@ Estimate estimate_mean(std::span<const std::int64_t> series) {
   return out;
 }
 
-Estimate estimate_percentile(std::span<const std::int64_t> series, double p) {
-  assert(series.size() >= kBatches);
-  std::vector<std::int64_t> sorted(series.begin(), series.end());
-  std::ranges::sort(sorted);
+Estimate estimate_percentile(std::span<const std::int64_t> series, std::span<const std::int64_t> sorted, double p) {
+  assert(series.size() >= kBatches && sorted.size() == series.size());
   const std::int64_t value = percentile_of(sorted, p);
   Estimate out;
   out.value = static_cast<double>(value);

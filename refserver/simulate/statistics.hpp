@@ -29,6 +29,7 @@ std::int64_t percentile_of(std::span<const std::int64_t> sorted, double p);
 // Of the whole series, which must have at least `kBatches` values in order of time.
 Estimate estimate_mean(std::span<const std::int64_t> series);
 /// The range is of the series' own percentiles: it is right for heavy tails and for values that come again and again.
-Estimate estimate_percentile(std::span<const std::int64_t> series, double p);
+/// `sorted` has the same values in order of size.
+Estimate estimate_percentile(std::span<const std::int64_t> series, std::span<const std::int64_t> sorted, double p);
 
 }  // namespace refserver
