@@ -279,6 +279,10 @@ std::vector<Field> engine_fields() {
        [](Draft& d, const std::string& v) { d.engine.draft_acceptance = parse_share(v); }},
       {"truth_log", "FILE", "write what was really sent when, one JSON line per generation", kOurs, kValue,
        [](Draft& d, const std::string& v) { d.config.truth_log = v; }},
+      {"chunking", "HOW",
+       "cut streams on purpose: any of tokens=N (per event), events=N (per write), pieces=N (per write), "
+       "cut-characters, comments=TIME, with commas (default: every token an event and a write)",
+       kOurs, kValue, [](Draft& d, const std::string& v) { d.config.http.chunking = must(parse_chunking(v)); }},
       {"faults", "FILE", "do what this YAML or JSON file says wrong on purpose (docs/truth-and-faults.md)", kOurs,
        kValue, [](Draft& d, const std::string& v) { d.config.faults = read_faults(v); }},
       {"json_output", "", "one JSON line per generation on stderr", kTgi, kToggle,

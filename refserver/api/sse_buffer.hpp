@@ -30,6 +30,7 @@ class SseBuffer {
   void finish();
 
   std::string& bytes() { return bytes_; }
+  const std::string& bytes() const { return bytes_; }
 
  private:
   void open_chunk() { chunk_start_ = bytes_.size(); }

@@ -86,7 +86,7 @@ void Answer::take_token(std::size_t index, const TokenEvent& event) {
     take_turns();
     if (out_.bytes().empty()) return;
   }
-  if (is_starting_) return;
+  if (is_starting_ || is_gathering()) return;
   if (!writer_.is_waiting()) {
     flush();
   } else if (out_.bytes().size() > service_.options.stream_backlog_bytes) {
@@ -101,9 +101,16 @@ std::int64_t Answer::unix_seconds() {
 void Answer::append_event(Generation& sequence, const TokenEvent& event) {
   sequence.stream->append(event, unix_seconds(), out_);
   ++sequence.unstamped;
+  ++gathered_;
 }
 
-void Answer::append_token(Generation& sequence, const TokenEvent& event) {
+void Answer::append_token(Generation& sequence, const TokenEvent& token) {
+  if (chunking_ == nullptr || chunking_->tokens_per_event == 1) return append_or_spoil(sequence, token);
+  TokenEvent event = token;
+  if (!keeps_for_later(sequence, event)) append_or_spoil(sequence, event);
+}
+
+void Answer::append_or_spoil(Generation& sequence, const TokenEvent& event) {
   if (fault_ == nullptr) {
     append_event(sequence, event);
   } else if (!fault_->is_cut()) {
@@ -209,7 +216,9 @@ void Answer::flush() {
   for (Generation& sequence : sequences_) {
     sequence.truth.achieved.insert(sequence.truth.achieved.end(), sequence.unstamped, last_write_);
   }
-  const auto state = writer_.flush(out_.bytes(), last_write_, shared_from_this());
+  gathered_ = 0;
+  const auto state = chunking_ != nullptr && is_stream_ ? write_pieces()
+                                                        : writer_.flush(out_.bytes(), last_write_, shared_from_this());
   for (Generation& sequence : sequences_) {
     if (sequence.unstamped > 0) count_tokens(sequence, std::exchange(sequence.unstamped, 0));
   }

@@ -2,12 +2,14 @@
 // sequences to the engine, formats tokens as they come and writes each at once.
 #pragma once
 
+#include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "refserver/api/chunking.hpp"
 #include "refserver/http/generation.hpp"
 #include "refserver/http/response_head.hpp"
 #include "refserver/http/service.hpp"
@@ -24,7 +26,8 @@ struct RequestFacts {
   Persistence persistence = Persistence::keep;
   Framing framing = Framing::chunked;
   std::string allow_origin = "*";
-  bool wants_truth = false;  ///< the client asked to be told what the truth log will say
+  std::optional<Chunking> chunking{};  ///< how the client wants its stream cut
+  bool wants_truth = false;            ///< the client asked to be told what the truth log will say
 };
 
 class FaultRun;
@@ -75,7 +78,8 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void fail(std::size_t sequence, Error error);
   void give_up(std::size_t sequence, Error error);
   void take_token(std::size_t sequence, const TokenEvent& event);
-  void append_token(Generation& sequence, const TokenEvent& event);
+  void append_token(Generation& sequence, const TokenEvent& token);
+  void append_or_spoil(Generation& sequence, const TokenEvent& event);
   void append_event(Generation& sequence, const TokenEvent& event);
   static std::int64_t unix_seconds();
   void take_turns();
@@ -96,6 +100,13 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void hold_by_fault();
   void reset_by_fault();
   void go_on();
+
+  // answer_chunking.cpp: streams cut differently on purpose.
+  void begin_chunking();
+  bool keeps_for_later(Generation& sequence, TokenEvent& event) const;
+  bool is_gathering() const;
+  SocketWriter::State write_pieces();
+  void wait_for_comment();
 
   // answer_truth.cpp: the truth on request.
   void settle_truth(Generation& sequence);
@@ -125,7 +136,10 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   std::size_t winner_ = 0;          ///< of best_of
   std::size_t validating_ = 0;      ///< requests on the validation pool
   Route route_;
-  std::unique_ptr<FaultRun> fault_;  ///< null but for those chosen
+  std::unique_ptr<FaultRun> fault_;     ///< null but for those chosen
+  std::unique_ptr<Chunking> chunking_;  ///< null where every token is an event and a write
+  std::unique_ptr<boost::asio::steady_timer> comment_timer_;
+  std::uint32_t gathered_ = 0;  ///< events formatted and not yet written
   bool is_stream_ = false;
   TimePoint last_write_;
   SseBuffer out_;                   ///< formatted, not yet handed to the kernel

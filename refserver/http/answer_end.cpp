@@ -122,6 +122,7 @@ void Answer::count_tokens(const Generation& sequence, std::size_t stamps) {
 void Answer::finish() {
   is_done_ = true;
   if (fault_ != nullptr) fault_->stop();
+  if (comment_timer_ != nullptr) comment_timer_->cancel();
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
     Generation& sequence = sequences_[i];
     service_.receivers.erase(sequence.truth.id);

@@ -63,6 +63,7 @@ void Answer::start(GenerateRequest request) {
 
 /// Every sequence of a stream stands for itself: one that is refused sends its error when its turn comes.
 void Answer::start_stream() {
+  begin_chunking();
   append_stream_head();
   sequences_.reserve(jobs_.size());
   for (std::size_t job = 0; job < jobs_.size(); ++job) add_sequence(job);

@@ -247,6 +247,16 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   asio::awaitable<bool> generate(Route route, const Parser& parser, TimePoint received) {
     auto request = read_request(route, parser.get().body(), service_.validator.limits().dialect);
     if (!request) co_return co_await answer_misread(parser, request.error());
+    std::optional<Chunking> chunking;
+    if (const auto asked = find_header(parser, "x-plumbline-chunking");
+        asked && service_.validator.limits().dialect == Dialect::extended) {
+      auto read = parse_chunking(*asked);
+      if (!read) {
+        const Error error{ErrorType::validation, "x-plumbline-chunking: " + read.error()};
+        co_return co_await answer_misread(parser, error);
+      }
+      chunking = *read;
+    }
     const bool is_extended = service_.validator.limits().dialect == Dialect::extended;
     RequestFacts facts{route,
                        received,
@@ -255,6 +265,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
                        persistence_of(parser),
                        parser.get().version() < 11 ? Framing::plain : Framing::chunked,
                        std::string(allow_origin_),
+                       chunking,
                        is_extended && is_switched_on(find_header(parser, "x-plumbline-truth").value_or(""))};
     answer_ = std::make_shared<Answer>(service_, face_, socket_, std::move(facts), [this] { wake(); });
     answer_->start(std::move(*request));

@@ -35,7 +35,9 @@ struct Generation {
   std::deque<TokenEvent> waiting;  ///< came before their turn; only where several sequences share a stream
   std::optional<Error> error;      ///< ends it, after what is waiting
   std::unique_ptr<Segments> segments;
-  std::size_t unstamped = 0;  ///< tokens formatted and not yet handed to the kernel
+  std::unique_ptr<TokenEvent> kept;  ///< an event that is to hold more tokens
+  std::uint32_t kept_tokens = 0;     ///< in it
+  std::size_t unstamped = 0;         ///< tokens formatted and not yet handed to the kernel
   std::string_view outcome = "ok";
   bool is_closed = false;  ///< everything of it is formatted
 

@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "refserver/api/chunking.hpp"
 
 namespace refserver {
 
@@ -22,6 +25,8 @@ struct HttpOptions {
   std::string compute_type = "cpu+simulated";     ///< the x-compute-type header
   std::string api_key;                            ///< empty: everyone may ask
   std::vector<std::string> cors_allowed_origins;  ///< empty: any
+
+  std::optional<Chunking> chunking;  ///< how streams are cut where the client does not say; empty: an event per token
 
   bool has_json_logs = false;  ///< a line on stderr for every generation that ended
 
