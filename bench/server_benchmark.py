@@ -2,7 +2,8 @@
 """What does refserver's front cost beside the least that the same work can cost?
 
   events   server CPU per token event at 256 and 1,000 streams: refserver, and bench_token_server sending refserver's own bytes from
-           a bare send() loop; --rival CMD adds another server (its port as {port}; it answers --rival-path with a stream)
+           a bare send() loop; --rival CMD adds another server (its port as {port}, the gap as {gap_ms}; it answers --rival-path
+           with a stream of --tokens tokens)
   latency  how late tokens leave (achieved write minus due, from the truth log) at 1,000 streams and half of the rate at which
            refserver's thread would be saturated
   idle     memory that 5,000 idle connections take
@@ -10,6 +11,12 @@
 The server is pinned to one core and the reading client (bench_bare_reader) to the other; rounds are interleaved and medians
 compared. Raw figures, the machine and its load average go into --out. Needs the bench preset's build (PLUMBLINE_BIN names
 another folder of binaries).
+
+With PyPI's guidellm in a virtual environment (its simulated server; one process, like the others on one core):
+  server_benchmark.py events --rival 'venvs/guidellm/bin/guidellm mock-server --host 127.0.0.1 --port {port} --workers 1 --model m
+    --ttft-ms 100 --itl-ms {gap_ms}' --rival-body
+    '{"model":"m","stream":true,"max_tokens":100,"messages":[{"role":"user","content":"hello"}]}'
+(one line; --rival-path is /v1/chat/completions already; an `env NAME=VALUE` may stand before the program).
 
 usage: server_benchmark.py events|latency|idle [--rounds 3] [--tokens 100] [--gap-us 40000] [--out FILE.json]
 """
@@ -88,17 +95,19 @@ def read_streams(port, streams, tokens, gap_us, *flags):
 
 
 @contextlib.contextmanager
-def rival_server(template):
+def rival_server(template, gap_us):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *shlex.split(template.format(port=port))],
+    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *shlex.split(template.format(port=port, gap_ms=gap_us / 1000))],
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
         for _ in range(600):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
                 break
             time.sleep(0.1)
+        else:
+            raise SystemExit(f"did not start: {template}")
         yield process.pid, port
     finally:
         process.terminate()
@@ -111,7 +120,7 @@ def parties(args, replay):
     yield "refserver", lambda gap: refserver(gap_us=gap), asked
     yield "bare", lambda gap: started([BIN / "bench_token_server", "--replay", replay, "--ttft-us", 100_000, "--gap-us", gap]), asked
     if args.rival:
-        yield "rival", lambda gap: rival_server(args.rival), ["--path", args.rival_path, "--body", args.rival_body]
+        yield "rival", lambda gap: rival_server(args.rival, gap), ["--path", args.rival_path, "--body", args.rival_body]
 
 
 def bench_events(args):
@@ -189,7 +198,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tokens", type=int, default=100)
     parser.add_argument("--gap-us", type=int, default=40_000, help="between tokens of a stream, with 1,000 streams")
-    parser.add_argument("--rival", help="command that starts another server; {port} is its port")
+    parser.add_argument("--rival", help="command that starts another server; {port} is its port, {gap_ms} the gap")
     parser.add_argument("--rival-path", default="/v1/chat/completions")
     parser.add_argument("--rival-body")
     parser.add_argument("--out", help="write the raw figures here")
