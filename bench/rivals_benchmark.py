@@ -292,9 +292,9 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="rivals-"))
     try:
         tools, absent = wanted_tools(args, folder)
+        places = {str(getattr(args, kind.name)): f"venvs/{kind.name}" for kind in (Guidellm, Aiperf, Locust)}
         bench = Bench(args, tools, {
-            "command": shown(["bench/rivals_benchmark.py", *sys.argv[1:]], {}, {
-                str(getattr(args, kind.name)): f"venvs/{kind.name}" for kind in (Guidellm, Aiperf, Locust)}), "date": datetime.date.today().isoformat(),
+            "command": shown(["bench/rivals_benchmark.py", *sys.argv[1:]], {}, places), "date": datetime.date.today().isoformat(),
             "machine": machine(), "load_average_before": os.getloadavg(), "absent": absent,
             "versions": {t.name: t.version() for t in tools}, "settings": {t.name: t.settings for t in tools}})
         # What matters most first: whatever the budget then cuts off is a repeat.
