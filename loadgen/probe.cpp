@@ -20,7 +20,8 @@ constexpr std::array routes = {Route::tgi_stream, Route::tgi, Route::openai_chat
 MixEntry make_entry(const ProbeCommand& command, Route route, const std::string& model, const std::string& scenario) {
   MixEntry entry;
   entry.name = fmt::format("{}-{}-{}", label(route), model, scenario);
-  entry.target = command.target;
+  entry.target = command.scenario.mix.front().target;
+  entry.headers = command.scenario.mix.front().headers;
   entry.route = route;
   entry.delivery = route == Route::tgi || route == Route::gateway ? Delivery::whole : Delivery::stream;
   entry.model = model;
@@ -49,7 +50,7 @@ std::string milliseconds(std::int64_t from, std::int64_t to) {
 }  // namespace
 
 ExitCode run_probe(const ProbeCommand& command) {
-  const auto address = preflight(command.target, command.timeouts.connect);
+  const auto address = preflight(command.scenario, command.scenario.mix.front().target);
   if (!address) {
     fmt::print(stderr, "loadgen: {}\n", address.error());
     return ExitCode::unreachable;
@@ -62,7 +63,7 @@ ExitCode run_probe(const ProbeCommand& command) {
     for (const std::string& model : command.models) {
       for (const std::string& scenario : command.scenarios) {
         const MixEntry entry = make_entry(command, route, model, scenario);
-        const RequestRecord record = send_single_request(entry, *address, command.timeouts);
+        const RequestRecord record = send_single_request(entry, *address, command.scenario.timeouts);
         const std::string why = complaint(record);
         const Stamps& t = record.stamps;
         fmt::print("{:<19} {:<8} {:<10} {:>6} {:>9} {:>9} {:>7}  {}\n", label(route), model, scenario,

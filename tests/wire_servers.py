@@ -17,6 +17,7 @@ class WireServer:
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # each event leaves when it is written
 
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))

@@ -14,7 +14,7 @@ void Connection::get_near() const noexcept {
 int Connection::update_interest(EventLoop& loop) noexcept {
   std::uint32_t wanted = EPOLLIN | transport_->wants();
   if (state_ == State::connecting) wanted = EPOLLOUT;
-  if (has_unsent()) wanted |= EPOLLOUT;
+  if (state_ == State::open && has_unsent()) wanted |= EPOLLOUT;
   if (wanted == interest_) return 0;
   const bool is_first = std::exchange(interest_, wanted) == 0;
   return is_first ? loop.watch(transport_->descriptor(), wanted, *this)

@@ -26,7 +26,8 @@ class ConnectionOwner {
 
 class Connection final : public Watcher {
  public:
-  enum class State : std::uint8_t { connecting, open, closed };
+  /// setting_up: connected, but for a tunnel or a handshake.
+  enum class State : std::uint8_t { connecting, setting_up, open, closed };
 
   Connection(ConnectionOwner& owner, std::size_t target, std::unique_ptr<Transport> transport, State state)
       : transport_(std::move(transport)), state_(state), target_(target), owner_(owner) {}
@@ -44,10 +45,11 @@ class Connection final : public Watcher {
   State state() const noexcept { return state_; }
   std::size_t target() const noexcept { return target_; }
   Transport& transport() noexcept { return *transport_; }
-  bool has_unsent() const noexcept { return !unsent_.empty(); }
+  bool has_unsent() const noexcept { return !unsent_.empty() || transport_->wants() != 0; }
 
   /// Watches for bytes, and for room to write or the end of the connecting where one of those is awaited. 0 or errno.
   int update_interest(EventLoop& loop) noexcept;
+  void on_setting_up() noexcept { state_ = State::setting_up; }
   void on_connected() noexcept { state_ = State::open; }
   /// Hands `bytes` to the transport and keeps what it does not take. 0 or errno.
   int write(std::string_view bytes);

@@ -58,7 +58,7 @@ void Courier::carry(Exchange& exchange, std::size_t target, std::string_view req
   auto opened = open(target, error);
   if (!opened) {
     attach(exchange, nullptr);
-    exchange.on_connect_failed(error, monotonic_ns());
+    exchange.on_connect_failed(error, {}, monotonic_ns());
     return finish(exchange);
   }
   Connection& connection = *opened;
@@ -90,9 +90,11 @@ std::unique_ptr<Connection> Courier::open(std::size_t target, int& error) {
   }
   error = ::connect(socket.get(), endpoint.raw(), endpoint.size) == 0 ? 0 : errno;
   if (error != 0 && error != EINPROGRESS) return nullptr;
-  const auto state = error == 0 ? Connection::State::open : Connection::State::connecting;
+  const bool is_open = error == 0 && endpoint.way == nullptr;
+  const auto state = is_open ? Connection::State::open : Connection::State::connecting;
   ConnectionOwner& owner = *this;
-  auto connection = std::make_unique<Connection>(owner, target, make_plain_transport(std::move(socket)), state);
+  auto transport = make_transport(std::move(socket), endpoint.way.get());
+  auto connection = std::make_unique<Connection>(owner, target, std::move(transport), state);
   error = connection->update_interest(loop_);
   return error == 0 ? std::move(connection) : nullptr;
 }
@@ -101,6 +103,25 @@ void Courier::on_connect_done(Connection& connection) {
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(connection.transport().descriptor(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return on_set_up(connection, error, {});
+  connection.on_setting_up();
+  go_on_setting_up(connection);
+}
+
+/// A handshake or a tunnel, if there is one; otherwise done at once.
+void Courier::go_on_setting_up(Connection& connection) {
+  switch (connection.transport().set_up()) {
+    case Transport::Setup::done:
+      return on_set_up(connection, 0, {});
+    case Transport::Setup::must_wait:
+      if (const int error = connection.update_interest(loop_); error != 0) on_set_up(connection, error, {});
+      return;
+    case Transport::Setup::failed:
+      return on_set_up(connection, EPROTO, connection.transport().failure());
+  }
+}
+
+void Courier::on_set_up(Connection& connection, int error, const std::string& why) {
   const std::int64_t now = monotonic_ns();
   const std::string request = connection.take_kept();
   if (error == 0) {
@@ -110,7 +131,7 @@ void Courier::on_connect_done(Connection& connection) {
   if (connection.exchange == nullptr) return on_opened_ahead(connection, error);
   Exchange& exchange = *connection.exchange;
   if (error != 0) {
-    exchange.on_connect_failed(error, now);
+    exchange.on_connect_failed(error, why, now);
     return finish(exchange);
   }
   exchange.on_connected(now);
@@ -128,7 +149,7 @@ void Courier::send(Connection& connection, std::string_view request) {
     exchange.on_sent(now);
   }
   if (error != 0) {
-    exchange.on_closed(error, now);
+    exchange.on_closed(error, connection.transport().failure(), now);
     return finish(exchange);
   }
   active_[exchange.position].deadline_ns = exchange.deadline_ns();
@@ -136,6 +157,10 @@ void Courier::send(Connection& connection, std::string_view request) {
 }
 
 void Courier::go_on_writing(Connection& connection) {
+  if (connection.exchange == nullptr) {  // the last bytes of a handshake
+    if (connection.write_rest() != 0 || connection.update_interest(loop_) != 0) on_unwanted(connection);
+    return;
+  }
   Exchange& exchange = *connection.exchange;
   int error = connection.write_rest();
   if (error == 0 && !connection.has_unsent()) {
@@ -143,7 +168,7 @@ void Courier::go_on_writing(Connection& connection) {
     error = connection.update_interest(loop_);
   }
   if (error == 0) return;
-  exchange.on_closed(error, monotonic_ns());
+  exchange.on_closed(error, connection.transport().failure(), monotonic_ns());
   finish(exchange);
 }
 
@@ -152,6 +177,7 @@ void Courier::go_on_writing(Connection& connection) {
 
 void Courier::on_ready(Connection& connection, std::uint32_t events) {
   if (connection.state() == Connection::State::connecting) return on_connect_done(connection);
+  if (connection.state() == Connection::State::setting_up) return go_on_setting_up(connection);
   if ((events & EPOLLOUT) != 0 && connection.has_unsent()) {
     go_on_writing(connection);
     if (connection.state() == Connection::State::closed) return;
@@ -163,7 +189,10 @@ void Courier::on_readable(Connection& connection) {
   const Transport::Result read = connection.transport().read(buffer_);
   const std::int64_t now = monotonic_ns();
   loop_.saw_time(now);
-  if (read.must_wait) return;
+  if (read.must_wait) {
+    if (connection.transport().wants() != 0) connection.update_interest(loop_);  // TLS has something to say by itself
+    return;
+  }
   if (connection.exchange == nullptr) return on_unwanted(connection);
   Exchange& exchange = *connection.exchange;
   if (read.bytes > 0) {
@@ -171,7 +200,7 @@ void Courier::on_readable(Connection& connection) {
     client_.on_read(arrival);
     exchange.on_bytes({buffer_.data(), read.bytes}, arrival);
   } else {
-    exchange.on_closed(read.error, now);
+    exchange.on_closed(read.error, read.error == 0 ? std::string() : connection.transport().failure(), now);
   }
   if (exchange.is_over()) return finish(exchange);
   if (!exchange.has_just_begun()) return;

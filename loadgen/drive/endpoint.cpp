@@ -21,10 +21,7 @@ std::optional<Endpoint> unix_endpoint(const std::string& path) noexcept {
   return endpoint;
 }
 
-}  // namespace
-
-std::optional<Endpoint> make_endpoint(const Address& address) noexcept {
-  if (address.is_unix()) return unix_endpoint(address.text);
+std::optional<Endpoint> ip_endpoint(const Address& address) noexcept {
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICHOST;
   hints.ai_socktype = SOCK_STREAM;
@@ -40,6 +37,14 @@ std::optional<Endpoint> make_endpoint(const Address& address) noexcept {
   } else {
     std::memcpy(reinterpret_cast<char*>(&endpoint.storage) + offsetof(sockaddr_in, sin_port), &port, sizeof port);
   }
+  return endpoint;
+}
+
+}  // namespace
+
+std::optional<Endpoint> make_endpoint(const Address& address) noexcept {
+  auto endpoint = address.is_unix() ? unix_endpoint(address.text) : ip_endpoint(address);
+  if (endpoint) endpoint->way = address.way;
   return endpoint;
 }
 

@@ -3,15 +3,18 @@
 
 #include <sys/socket.h>
 
+#include <memory>
 #include <optional>
 
 #include "loadgen/drive/targets.hpp"
+#include "loadgen/drive/way.hpp"
 
 namespace loadgen {
 
 struct Endpoint {
   sockaddr_storage storage{};
   socklen_t size = 0;
+  std::shared_ptr<const Way> way = nullptr;  ///< what lies between the socket and the server; null: nothing
 
   const sockaddr* raw() const noexcept { return reinterpret_cast<const sockaddr*>(&storage); }
   int family() const noexcept { return storage.ss_family; }

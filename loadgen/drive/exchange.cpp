@@ -54,8 +54,9 @@ void Exchange::on_connected(std::int64_t at_ns) noexcept {
   deadline_ns_ = INT64_MAX;
 }
 
-void Exchange::on_connect_failed(int error, std::int64_t at_ns) {
-  end_cut(connection_outcome(error, false), "connect: " + std::system_category().message(error), at_ns);
+void Exchange::on_connect_failed(int error, const std::string& why, std::int64_t at_ns) {
+  end_cut(connection_outcome(error, false), "connect: " + (why.empty() ? std::system_category().message(error) : why),
+          at_ns);
 }
 
 void Exchange::on_sending(std::int64_t at_ns) noexcept {
@@ -158,14 +159,19 @@ void Exchange::on_end(std::int64_t at_ns) {
   over_ = true;
 }
 
-void Exchange::on_closed(int error, std::int64_t at_ns) {
+void Exchange::on_closed(int error, const std::string& why, std::int64_t at_ns) {
   if (error == 0) http_.feed_eof();
   if (http_.state() == HttpParser::State::complete) return on_end(at_ns);
+  const bool has_bytes = last_stamp_ns_ > record.stamps.send;  // of the answer, be it half of a head
   const Outcome resource = connection_outcome(error, true);
   const Outcome outcome = resource == Outcome::client_resource ? resource
-                          : head_seen_                         ? Outcome::truncated
+                          : has_bytes                          ? Outcome::truncated
                                                                : Outcome::reset;
-  end_cut(outcome, error == 0 ? "the server closed the connection" : std::system_category().message(error), at_ns);
+  end_cut(outcome,
+          error == 0     ? "the server closed the connection"
+          : !why.empty() ? why
+                         : std::system_category().message(error),
+          at_ns);
 }
 
 void Exchange::cut_at_deadline(std::int64_t at_ns) {

@@ -32,15 +32,16 @@ class Exchange {
   void on_reused_connection() noexcept { record.stamps.connected = record.stamps.dispatch; }
   void on_connecting() noexcept;  ///< a new connection has been asked for: the connect timeout runs from `dispatch`
   void on_connected(std::int64_t at_ns) noexcept;
-  void on_connect_failed(int error, std::int64_t at_ns);
+  /// `why`: in words, where errno does not say.
+  void on_connect_failed(int error, const std::string& why, std::int64_t at_ns);
   /// Directly before the first byte is given to the kernel.
   void on_sending(std::int64_t at_ns) noexcept;
   /// The kernel has taken the last byte.
   void on_sent(std::int64_t at_ns) noexcept { record.stamps.sent = at_ns; }
   /// What one read brought.
   void on_bytes(std::string_view bytes, const Arrival& arrival);
-  /// The peer closed (`error` 0) or the connection broke, in sending or in reading.
-  void on_closed(int error, std::int64_t at_ns);
+  /// The peer closed (`error` 0) or the connection broke, in sending or in reading; `why` as above.
+  void on_closed(int error, const std::string& why, std::int64_t at_ns);
   /// Ends it with this outcome, or with the timeout whose deadline has passed.
   void cut(Outcome outcome, const char* why, std::int64_t at_ns);
   void cut_at_deadline(std::int64_t at_ns);
@@ -48,7 +49,8 @@ class Exchange {
   /// Brings it into the cache ahead of `on_bytes`.
   void get_near() const noexcept {
     constexpr std::size_t line = 64;
-    for (std::size_t at = 0; at < sizeof(Exchange); at += line) __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+    for (std::size_t at = 0; at < sizeof(Exchange); at += line)
+      __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
   }
 
   bool is_over() const noexcept { return over_; }

@@ -214,17 +214,24 @@ void append_number(std::string& out, std::uint64_t number) {
   out.append(text, std::to_chars(text, text + sizeof text, number).ptr);
 }
 
+/// What a proxy without a tunnel wants before the path.
+std::string absolute_form(const Target& target) {
+  return target.proxy && !target.is_tls ? "http://" + target.authority : "";
+}
+
 std::string head_text(const MixEntry& entry, const std::string& run_id) {
   const bool is_stream = entry.delivery == Delivery::stream;
   const bool is_ndjson = entry.endpoint != nullptr && entry.endpoint->framing == Framing::ndjson;
   std::string head = fmt::format(
-      "{} {}{} HTTP/1.1\r\nhost: {}\r\nuser-agent: plumbline\r\naccept: {}\r\n"
+      "{} {}{}{} HTTP/1.1\r\nhost: {}\r\nuser-agent: plumbline\r\naccept: {}\r\n"
       "content-type: application/json\r\n",
-      entry.endpoint != nullptr ? entry.endpoint->method : "POST", entry.target.base_path, path_text(entry),
-      entry.target.authority,
+      entry.endpoint != nullptr ? entry.endpoint->method : "POST", absolute_form(entry.target), entry.target.base_path,
+      path_text(entry), entry.target.authority,
       !is_stream  ? "application/json"
       : is_ndjson ? "application/x-ndjson, application/json"
                   : "text/event-stream");
+  if (entry.target.proxy && !entry.target.is_tls && !entry.target.proxy->authorization.empty())
+    head += fmt::format("proxy-authorization: {}\r\n", entry.target.proxy->authorization);
   for (const auto& [name, value] : entry.headers) head += fmt::format("{}: {}\r\n", name, value);
   return head + "x-request-id: " + run_id + "-";
 }

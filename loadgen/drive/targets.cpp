@@ -8,12 +8,15 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <memory>
 
 #include "loadgen/drive/endpoint.hpp"
 #include "loadgen/drive/file_descriptor.hpp"
+#include "loadgen/drive/transport.hpp"
+#include "loadgen/drive/way.hpp"
 
 namespace loadgen {
 namespace {
@@ -22,23 +25,36 @@ struct FreeAddresses {
   void operator()(addrinfo* list) const noexcept { freeaddrinfo(list); }
 };
 
-/// 0, or the errno of why no connection came about.
-int try_connect(int family, const sockaddr* address, socklen_t size, nanoseconds timeout) {
-  const FileDescriptor socket(::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket.is_open()) return errno;
-  int error = 0;
-  if (::connect(socket.get(), address, size) != 0) error = errno;
+/// Waits for the socket; false once `until` has passed.
+bool wait_ready(int socket, short events, std::chrono::steady_clock::time_point until) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
+  pollfd poll{socket, events, 0};
+  return left > 0 && ::poll(&poll, 1, static_cast<int>(left)) > 0;
+}
+
+/// Connects, and goes through tunnel and handshake if there are any. Why it could not, or empty.
+std::string try_connect(const Endpoint& endpoint, nanoseconds timeout) {
+  const auto until = std::chrono::steady_clock::now() + timeout;
+  FileDescriptor socket(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.is_open()) return std::strerror(errno);
+  const int fd = socket.get();
+  int error = ::connect(fd, endpoint.raw(), endpoint.size) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
-    pollfd poll{socket.get(), POLLOUT, 0};
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(timeout).count();
-    if (::poll(&poll, 1, static_cast<int>(ms)) <= 0) {
-      error = ETIMEDOUT;
-    } else {
-      socklen_t length = sizeof error;
-      ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &length);
-    }
+    if (!wait_ready(fd, POLLOUT, until)) return std::strerror(ETIMEDOUT);
+    socklen_t length = sizeof error;
+    ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length);
   }
-  return error;
+  if (error != 0) return std::strerror(error);
+  const auto transport = make_transport(std::move(socket), endpoint.way.get());
+  for (;;) {
+    const Transport::Setup state = transport->set_up();
+    if (state == Transport::Setup::done) return {};
+    if (state == Transport::Setup::failed) return transport->failure();
+    const bool writes = transport->wants() != 0;
+    if (!wait_ready(fd, static_cast<short>(POLLIN | (writes ? POLLOUT : 0)), until))
+      return endpoint.way->tls ? "TLS: no handshake within the connect timeout; does the server speak TLS there?"
+                               : "the proxy does not answer within the connect timeout";
+  }
 }
 
 std::string numeric(const addrinfo& address) {
@@ -49,50 +65,80 @@ std::string numeric(const addrinfo& address) {
 
 using Found = Result<Address, std::string>;
 
-Found not_connected(const Target& target, int error) {
-  return Found(boost::system::in_place_error,
-               fmt::format("target {}: cannot connect to {}: {}; is the server running there?", target.url,
-                           target.unix_path.empty() ? target.authority : target.unix_path, std::strerror(error)));
+Found not_connected(const Target& target, const std::string& why) {
+  const std::string place = target.proxy ? fmt::format("the proxy {}:{}", target.proxy->host, target.proxy->port)
+                            : target.unix_path.empty() ? target.authority
+                                                       : target.unix_path;
+  const bool set_up = why.rfind("TLS: ", 0) == 0 || why.rfind("the proxy ", 0) == 0;
+  return Found(boost::system::in_place_error, fmt::format("target {}: cannot connect to {}: {}{}", target.url, place,
+                                                          why, set_up ? "" : "; is the server running there?"));
 }
 
-Found preflight_unix(const Target& target, nanoseconds timeout) {
-  Address address{target.unix_path, 0};
+Found try_address(const Target& target, Address address, nanoseconds timeout) {
   const auto endpoint = make_endpoint(address);
-  const int error = endpoint ? try_connect(endpoint->family(), endpoint->raw(), endpoint->size, timeout) : ENAMETOOLONG;
-  if (error != 0) return not_connected(target, error);
+  const std::string why = endpoint ? try_connect(*endpoint, timeout) : std::string(std::strerror(ENAMETOOLONG));
+  if (!why.empty()) return not_connected(target, why);
   return address;
+}
+
+/// What lies between a socket and the target; null: nothing.
+Result<std::shared_ptr<const Way>, std::string> make_way(const Target& target, const TlsOptions& options) {
+  if (!target.is_tls) return std::shared_ptr<const Way>();
+  auto tls = TlsContext::make(options);
+  if (!tls) return {boost::system::in_place_error, fmt::format("target {}: {}", target.url, tls.error())};
+  Way way{std::move(*tls), target.server_name.empty() ? target.host : target.server_name, {}, {}};
+  if (target.proxy) {
+    const bool is_address6 = target.host.find(':') != std::string::npos;
+    way.tunnel = fmt::format("{}{}{}:{}", is_address6 ? "[" : "", target.host, is_address6 ? "]" : "", target.port);
+    way.tunnel_authorization = target.proxy->authorization;
+  }
+  return std::shared_ptr<const Way>(std::make_shared<const Way>(std::move(way)));
+}
+
+/// Two targets that are reached in the same way from one process.
+std::string key_of(const Target& target) {
+  const std::string proxy = target.proxy ? fmt::format("{}:{}", target.proxy->host, target.proxy->port) : "";
+  return fmt::format("{}|{}|{}|{}|{}|{}", target.unix_path, target.host, target.port, target.is_tls, target.server_name,
+                     proxy);
 }
 
 }  // namespace
 
-Result<Address, std::string> preflight(const Target& target, nanoseconds timeout) {
-  if (!target.unix_path.empty()) return preflight_unix(target, timeout);
+Result<Address, std::string> preflight(const Scenario& scenario, const Target& target) {
+  const nanoseconds timeout = scenario.timeouts.connect;
+  auto way = make_way(target, scenario.tls);
+  if (!way) return Found(boost::system::in_place_error, way.error());
+  if (!target.unix_path.empty()) return try_address(target, {target.unix_path, 0, *way}, timeout);
+  std::string host = target.proxy ? target.proxy->host : target.host;
+  const std::uint16_t port = target.proxy ? target.proxy->port : target.port;
+  for (const ResolveRule& rule : scenario.resolve) {
+    if (rule.host == host && rule.port == port) return try_address(target, {rule.address, port, *way}, timeout);
+  }
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_family = AF_UNSPEC;
   addrinfo* found = nullptr;
-  const std::string port = std::to_string(target.port);
-  if (const int rc = ::getaddrinfo(target.host.c_str(), port.c_str(), &hints, &found); rc != 0) {
-    return Found(boost::system::in_place_error,
-                 fmt::format("target {}: cannot resolve '{}': {}", target.url, target.host, gai_strerror(rc)));
+  if (const int rc = ::getaddrinfo(host.c_str(), nullptr, &hints, &found); rc != 0) {
+    return Found(boost::system::in_place_error, fmt::format("target {}: cannot resolve {}'{}': {}", target.url,
+                                                            target.proxy ? "the proxy " : "", host, gai_strerror(rc)));
   }
   const std::unique_ptr<addrinfo, FreeAddresses> list(found);
-  int error = 0;
+  Found last = not_connected(target, std::strerror(EHOSTUNREACH));
   for (const addrinfo* address = list.get(); address != nullptr; address = address->ai_next) {
-    error = try_connect(address->ai_family, address->ai_addr, address->ai_addrlen, timeout);
-    if (error == 0) return Address{numeric(*address), target.port};
+    last = try_address(target, {numeric(*address), port, *way}, timeout);
+    if (last) break;
   }
-  return not_connected(target, error);
+  return last;
 }
 
 Result<std::vector<Address>, std::string> preflight(const Scenario& scenario) {
   std::map<std::string, Address> known;
   std::vector<Address> addresses;
   for (const MixEntry& entry : scenario.mix) {
-    const std::string& key = entry.target.unix_path.empty() ? entry.target.authority : entry.target.unix_path;
+    const std::string key = key_of(entry.target);
     auto it = known.find(key);
     if (it == known.end()) {
-      const auto address = preflight(entry.target, scenario.timeouts.connect);
+      const auto address = preflight(scenario, entry.target);
       if (!address) return address.error();
       it = known.emplace(key, *address).first;
     }

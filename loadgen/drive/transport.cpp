@@ -11,6 +11,8 @@
 #include <cstring>
 #include <utility>
 
+#include "loadgen/drive/tls_transport.hpp"
+
 namespace loadgen {
 namespace {
 
@@ -24,7 +26,7 @@ std::int64_t receive_stamp(msghdr& message) noexcept {
   return 0;
 }
 
-Transport::Result failure() noexcept {
+Transport::Result from_errno() noexcept {
   Transport::Result result;
   if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
     result.must_wait = true;
@@ -47,7 +49,7 @@ class PlainTransport final : public Transport {
     message.msg_control = control;
     message.msg_controllen = sizeof control;
     const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT);
-    if (n < 0) return failure();
+    if (n < 0) return from_errno();
     Result result;
     result.bytes = static_cast<std::size_t>(n);
     result.at_end = n == 0;
@@ -57,7 +59,7 @@ class PlainTransport final : public Transport {
 
   Result write(std::string_view bytes) noexcept override {
     const ssize_t n = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (n < 0) return failure();
+    if (n < 0) return from_errno();
     Result result;
     result.bytes = static_cast<std::size_t>(n);
     return result;
@@ -78,6 +80,13 @@ class PlainTransport final : public Transport {
 
 std::unique_ptr<Transport> make_plain_transport(FileDescriptor socket) {
   return std::make_unique<PlainTransport>(std::move(socket));
+}
+
+std::unique_ptr<Transport> make_transport(FileDescriptor socket, const Way* way) {
+  auto transport = make_plain_transport(std::move(socket));
+  if (way != nullptr && !way->tunnel.empty()) transport = make_tunnel_transport(std::move(transport), *way);
+  if (way != nullptr && way->tls) transport = make_tls_transport(std::move(transport), *way);
+  return transport;
 }
 
 void enable_receive_stamps(int socket) noexcept {

@@ -1,10 +1,12 @@
-// What carries the bytes of a connection: the seam behind which plain sockets lie today and TLS can. Never waits.
+// What carries the bytes of a connection: the seam behind which plain sockets, TLS and proxies' tunnels lie. Never
+// waits.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "loadgen/drive/file_descriptor.hpp"
@@ -22,7 +24,15 @@ class Transport {
     std::int64_t kernel_real_ns = 0;  ///< CLOCK_REALTIME at which the kernel got the last byte read; 0 = not stamped
   };
 
+  /// How far that is what must happen before the first byte of a request: a tunnel, a handshake.
+  enum class Setup : std::uint8_t { done, must_wait, failed };
+
   virtual ~Transport() = default;
+
+  /// Goes on with it; to be called once the socket is connected and whenever it is ready after that, until it is done.
+  virtual Setup set_up() { return Setup::done; }
+  /// Why that failed, or a read or write did where errno does not say: one line; empty: no such reason.
+  virtual std::string failure() const { return {}; }
 
   /// Bytes of the peer, at most one system call's worth.
   virtual Result read(std::span<char> into) noexcept = 0;
@@ -35,6 +45,11 @@ class Transport {
   virtual bool is_quiet() noexcept = 0;
   virtual int descriptor() const noexcept = 0;
 };
+
+struct Way;
+
+/// The transport of a connected (or connecting) socket. `way` null: make_plain_transport.
+std::unique_ptr<Transport> make_transport(FileDescriptor socket, const Way* way);
 
 /// Bytes as they are, over a connected stream socket (TCP or unix), whose receive stamps are read where there are any.
 std::unique_ptr<Transport> make_plain_transport(FileDescriptor socket);

@@ -6,7 +6,6 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <map>
 #include <stdexcept>
 
 #include "loadgen/drive/worker_impl.hpp"
@@ -37,15 +36,16 @@ Worker::Impl::Impl(const Plan& plan_, const RunControl& control_, WorkerObserver
 
 std::vector<Endpoint> Worker::Impl::index_targets(const std::vector<Address>& addresses) {
   std::vector<Endpoint> endpoints;
-  std::map<std::pair<std::string, std::uint16_t>, std::size_t> seen;
+  std::vector<Address> seen;
   for (const Address& address : addresses) {
-    const auto [it, is_new] = seen.emplace(std::pair(address.text, address.port), endpoints.size());
-    if (is_new) {
+    const auto it = std::find(seen.begin(), seen.end(), address);
+    entry_target.push_back(static_cast<std::size_t>(it - seen.begin()));
+    if (it == seen.end()) {
+      seen.push_back(address);
       const auto endpoint = make_endpoint(address);
       if (!endpoint) throw std::invalid_argument("not an address: " + address.text);
       endpoints.push_back(*endpoint);
     }
-    entry_target.push_back(it->second);
   }
   return endpoints;
 }

@@ -58,6 +58,7 @@ Json counts_json(const Counts& counts) {
           {"output_tokens", counts.output_tokens},
           {"input_tokens", counts.input_tokens},
           {"wasted_tokens", counts.wasted_tokens},
+          {"requested_tokens", counts.requested_tokens},
           {"osl_mismatches", counts.osl_mismatches},
           {"index_breaks", counts.index_breaks}};
 }
@@ -65,6 +66,7 @@ Json counts_json(const Counts& counts) {
 /// `concurrency_max` is known of the whole run only.
 Json rates_json(const Rates& rates, bool of_whole_run) {
   return {{"error_rate", optional(rates.error_rate)},
+          {"osl_mismatch", optional(rates.osl_mismatch)},
           {"request_throughput", number(rates.request_throughput)},
           {"output_token_throughput", number(rates.output_token_throughput)},
           {"input_token_throughput", number(rates.input_token_throughput)},
@@ -120,6 +122,16 @@ Json entry_json(const MixEntry& entry, double total_weight) {
           {"headers", std::move(header_names)},
           {"parameters", parameters_json(entry.parameters)},
           {"prompts", entry.prompts.size()}};
+}
+
+/// How certificates were judged; null where no target speaks TLS.
+Json tls_json(const Scenario& scenario) {
+  const bool has_tls =
+      std::any_of(scenario.mix.begin(), scenario.mix.end(), [](const MixEntry& entry) { return entry.target.is_tls; });
+  if (!has_tls) return nullptr;
+  return {{"verified", !scenario.tls.insecure},
+          {"own_ca", !scenario.tls.ca_file.empty()},
+          {"client_certificate", !scenario.tls.certificate.empty()}};
 }
 
 Json phase_json(const RunFacts& facts, std::int64_t begin_ns, std::int64_t end_ns) {
@@ -199,6 +211,51 @@ Json steadiness_json(const Summary& summary) {
           {"over_saturated", summary.over_saturated}};
 }
 
+Json truth_json(const TruthComparison& truth) {
+  Json metrics = Json::object();
+  for (const TruthMetric& metric : truth.metrics) {
+    Json& json = metrics[metric.metric];
+    json["count"] = metric.count;
+    for (const TruthRow& row : metric.rows)
+      json[row.statistic] = {{"measured", number(row.measured_ms)},
+                             {"true", number(row.true_ms)},
+                             {"error", number(row.measured_ms - row.true_ms)}};
+    json["request_error"] = {{"p50", number(metric.error_p50_ms)},
+                             {"p99", number(metric.error_p99_ms)},
+                             {"max", number(metric.error_max_ms)}};
+  }
+  return {{"source", truth.source},
+          {"matched", truth.matched},
+          {"missing_in_truth", truth.missing_in_truth},
+          {"missing_in_run", truth.missing_in_run},
+          {"unreadable_lines", truth.unreadable},
+          {"metrics", std::move(metrics)}};
+}
+
+/// Of one process: which one of how many; of a merged run: each of them.
+Json shards_json(const Summary& summary) {
+  const RunFacts& facts = summary.facts;
+  Json json = {{"count", facts.shards},
+               {"start_at", facts.start_at_ns ? Json(iso8601(*facts.start_at_ns / 1'000'000)) : Json(nullptr)},
+               {"degraded", summary.degraded}};
+  if (summary.shards.empty()) {
+    json["index"] = facts.shard;
+    json["source"] = facts.shard_source;
+    json["start_error_ms"] = static_cast<double>(facts.start_error_ns) * 1e-6;
+    return json;
+  }
+  json["merged"] = Json::array();
+  for (const ShardNote& note : summary.shards)
+    json["merged"].push_back({{"index", note.index},
+                              {"status", note.status},
+                              {"host", note.host},
+                              {"measured", note.measured},
+                              {"validity", note.status == "missing" ? Json(nullptr) : Json(label(note.validity))},
+                              {"lateness_p99_ms", optional(note.lateness_p99_ms)},
+                              {"start_error_ms", number(note.start_error_ms)}});
+  return json;
+}
+
 }  // namespace
 
 const char* label(Verdict verdict) noexcept {
@@ -237,6 +294,7 @@ Json scenario_document(const Scenario& scenario) {
             {"first_token", seconds(scenario.timeouts.first_token)},
             {"total", seconds(scenario.timeouts.total)}}},
           {"nonce", scenario.nonce},
+          {"tls", tls_json(scenario)},
           {"index_header", scenario.index_header},
           {"mix", std::move(mix)}};
 }
@@ -276,6 +334,8 @@ Json summary_document(const Scenario& scenario, const Summary& summary, const st
           {"anchors", anchors_json()},
           {"warnings", summary.warnings},
           {"interrupted", facts.interrupted},
+          {"shards", shards_json(summary)},
+          {"truth", summary.truth ? truth_json(*summary.truth) : Json(nullptr)},
           {"files", files}};
 }
 

@@ -32,6 +32,18 @@ std::optional<Target> read_target(const ObjectReader& object) {
   return std::nullopt;
 }
 
+/// The name under which a server is addressed, whatever the target says.
+void read_host(const ObjectReader& reader, const std::string& fallback, Target& target) {
+  const std::string host =
+      reader.has("host") ? reader.text("host", {300, TextRange::Kind::line}).value_or("") : fallback;
+  if (host.empty()) return;
+  const auto named = parse_target("http://" + host);
+  if (!named || !named->base_path.empty())
+    return reader.fail("host", "must be a host and perhaps a port, as in api.example or api.example:8443");
+  target.authority = host;
+  target.server_name = named->host;
+}
+
 std::optional<Route> read_route(const ObjectReader& object) {
   const auto at = object.word("route", {"tgi-stream", "tgi", "openai-chat", "openai-completions", "gateway"});
   if (!at) return std::nullopt;
@@ -214,6 +226,7 @@ EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& 
   defaults.has_target = scenario.has("target");
   defaults.has_route = scenario.has("route");
   defaults.target = read_target(scenario);
+  defaults.host = scenario.text("host", {300, TextRange::Kind::line}).value_or("");
   defaults.route = read_route(scenario);
   defaults.model = scenario.text("model", model_text).value_or("");
   defaults.headers = read_headers(scenario, {});
@@ -224,8 +237,8 @@ EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& 
 MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,
                         const std::filesystem::path& folder, ScenarioErrors& errors) {
   const ObjectReader reader(document, pointer, errors,
-                            {"name", "weight", "model", "scenario", "route", "endpoint", "stream", "target", "headers",
-                             "parameters", "expect", "prompts", "prompts_file"});
+                            {"name", "weight", "model", "scenario", "route", "endpoint", "stream", "target", "host",
+                             "headers", "parameters", "expect", "prompts", "prompts_file"});
   MixEntry entry;
   if (!reader.is_mapping()) return entry;
   entry.name = reader.text("name", name_text).value_or("");
@@ -234,6 +247,7 @@ MixEntry read_mix_entry(const Document& document, const std::string& pointer, co
 
   const auto target = reader.has("target") ? read_target(reader) : defaults.target;
   if (target) entry.target = *target;
+  read_host(reader, defaults.host, entry.target);
   if (!reader.has("target") && !defaults.has_target) {
     reader.fail("target", "is missing: give one here, for the whole scenario, or with --target http://HOST:PORT");
   }

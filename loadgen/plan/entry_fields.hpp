@@ -15,6 +15,7 @@ struct EntryDefaults {
   std::optional<Target> target;
   std::optional<Route> route;
   std::shared_ptr<const EndpointTemplate> endpoint;
+  std::string host;  ///< instead of the target's
   std::string model;
   Headers headers;
   Parameters parameters;

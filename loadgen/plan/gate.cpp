@@ -16,12 +16,13 @@
 namespace loadgen {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Scalar>, 5> scalars = {
+constexpr std::array<std::pair<std::string_view, Scalar>, 6> scalars = {
     {{"error_rate", Scalar::error_rate},
      {"qps", Scalar::qps},
      {"output_token_throughput", Scalar::output_token_throughput},
      {"concurrency_mean", Scalar::concurrency_mean},
-     {"errors", Scalar::errors}}};
+     {"errors", Scalar::errors},
+     {"osl_mismatch", Scalar::osl_mismatch}}};
 constexpr std::size_t longest_gate = 300;
 
 bool is_space(char c) noexcept {
@@ -117,7 +118,7 @@ class GateParser {
     for (const auto& [name, scalar] : scalars) names.push_back(name);
     return fmt::format(
         "expected pNN(metric), mean(metric), min(metric), max(metric), error_rate, qps, "
-        "output_token_throughput, concurrency_mean or errors{}",
+        "output_token_throughput, concurrency_mean, errors or osl_mismatch{}",
         did_you_mean(word, names));
   }
 
@@ -182,16 +183,17 @@ class GateParser {
 
   bool set_scalar_limit(Scalar scalar, double number, std::string_view unit, std::size_t at) {
     gate_.limit = number;
+    const bool is_share = scalar == Scalar::error_rate || scalar == Scalar::osl_mismatch;
     const bool per_second = scalar == Scalar::qps || scalar == Scalar::output_token_throughput;
     if (unit.empty() || (per_second && unit == "/s")) {
-      if (scalar == Scalar::error_rate && number > 1) {
-        return fail(at, "error_rate is a share between 0 and 1; write 5% or 0.05");
+      if (is_share && number > 1) {
+        return fail(at, "it is a share between 0 and 1; write 5% or 0.05");
       }
       return true;
     }
-    if (scalar != Scalar::error_rate) return fail(at, "expected nothing after the number: it has no unit here");
+    if (!is_share) return fail(at, "expected nothing after the number: it has no unit here");
     if (unit != "%") return fail(at, "expected % or nothing after the number");
-    if (number > 100) return fail(at, "error_rate cannot exceed 100%");
+    if (number > 100) return fail(at, "a share cannot exceed 100%");
     gate_.limit = number / 100;
     return true;
   }

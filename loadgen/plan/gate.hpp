@@ -25,7 +25,8 @@ enum class Scalar : std::uint8_t {
   qps,                      ///< request_throughput: successes that ended in the window, per second
   output_token_throughput,  ///< tokens per second
   concurrency_mean,
-  errors,  ///< number of failed requests
+  errors,        ///< number of failed requests
+  osl_mismatch,  ///< share of the successes whose output has another length than asked for, 0..1
 };
 
 struct Gate {

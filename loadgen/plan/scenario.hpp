@@ -33,6 +33,13 @@ std::optional<Route> route_from(std::string_view word) noexcept;
 /// Whether the answer is asked for as server-sent events or as one body.
 enum class Delivery : std::uint8_t { stream, whole };
 
+/// A proxy that speaks HTTP.
+struct Proxy {
+  std::string host;  ///< name or address
+  std::uint16_t port = 0;
+  std::string authorization = {};  ///< value of proxy-authorization; empty: none
+};
+
 /// `http://host:port[/base]`, `https://...` or `unix:/path`, parsed. `host` is without brackets; `authority` is what
 /// the Host header carries.
 struct Target {
@@ -44,6 +51,7 @@ struct Target {
   std::string unix_path = {};    ///< of a unix socket; empty: TCP
   bool is_tls = false;           ///< https
   std::string server_name = {};  ///< asked for in TLS and checked in the certificate; empty: `host`
+  std::optional<Proxy> proxy = std::nullopt;
 };
 
 /// Sampling parameters sent with a request; absent means the field is not sent.

@@ -10,6 +10,7 @@
 #include "loadgen/plan/gate_fields.hpp"
 #include "loadgen/plan/level_profile.hpp"
 #include "loadgen/plan/load_fields.hpp"
+#include "loadgen/plan/network_fields.hpp"
 #include "loadgen/plan/object_reader.hpp"
 
 namespace loadgen {
@@ -108,10 +109,11 @@ void read_scalars(const ObjectReader& reader, Scenario& scenario) {
 }  // namespace
 
 Scenario read_scenario_fields(const Document& document, const std::filesystem::path& folder, ScenarioErrors& errors) {
-  const ObjectReader reader(document, "", errors, {"schema_version", "name",      "target",     "route",   "endpoint",
-                                                   "model",          "seed",      "load",       "warmup",  "duration",
-                                                   "requests",       "drain_max", "timeouts",   "threads", "nonce",
-                                                   "index_header",   "headers",   "parameters", "mix",     "gates"});
+  const ObjectReader reader(
+      document, "", errors,
+      {"schema_version", "name",    "target", "host",         "tls",     "resolve",    "proxy",    "route",
+       "endpoint",       "model",   "seed",   "load",         "warmup",  "duration",   "requests", "drain_max",
+       "timeouts",       "threads", "nonce",  "index_header", "headers", "parameters", "mix",      "gates"});
   Scenario scenario;
   scenario.source = document.source;
   read_scalars(reader, scenario);
@@ -120,6 +122,7 @@ Scenario read_scenario_fields(const Document& document, const std::filesystem::p
   scenario.length = stages_of(scenario.load).empty() ? read_length(reader) : read_staged_length(reader, scenario);
   scenario.timeouts = read_timeouts(document, reader, errors);
   scenario.mix = read_mix(document, reader, folder, errors);
+  read_network(document, reader, folder, scenario, errors);
   scenario.gates = read_gates(reader, document, scenario, load ? LoadKnown::yes : LoadKnown::no, errors);
   return scenario;
 }

@@ -1,6 +1,7 @@
 // Flags to document fields, each remembering which flag it came from.
 #include "loadgen/plan/scenario_flags.hpp"
 
+#include <filesystem>
 #include <utility>
 
 #include "loadgen/plan/document.hpp"
@@ -142,6 +143,65 @@ void write_gates(Document& document, const ScenarioFlags& flags, FlagWriter& wri
   }
 }
 
+bool is_mapping_or_absent(const Document& document, const char* key) {
+  const auto found = document.root.find(key);
+  return found == document.root.end() || found->is_object();
+}
+
+/// A header for every entry. Those of an entry of its own win, so the flag replaces them too; names have no case.
+void write_header(Document& document, const std::string& text, FlagWriter& writer) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string::npos || colon == 0)
+    return writer.fail("--header", "must be 'NAME: VALUE', as in --header 'authorization: Bearer ${env:API_KEY}'");
+  const std::string name = text.substr(0, colon);
+  const std::size_t begin = text.find_first_not_of(' ', colon + 1);
+  const std::string value = begin == std::string::npos ? "" : text.substr(begin);
+  const auto lower = [](std::string word) {
+    for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    return word;
+  };
+  const auto drop_from = [&](Json& holder) {
+    if (!holder.is_object() || !holder.contains("headers") || !holder["headers"].is_object()) return;
+    Json kept = Json::object();
+    for (const auto& [key, other] : holder["headers"].items()) {
+      if (lower(key) != lower(name)) kept[key] = other;
+    }
+    holder["headers"] = std::move(kept);
+  };
+  drop_from(document.root);
+  if (const auto mix = document.root.find("mix"); mix != document.root.end() && mix->is_array()) {
+    for (Json& entry : *mix) drop_from(entry);
+  }
+  if (is_mapping_or_absent(document, "headers")) writer.set(step("/headers", name), "--header", value);
+}
+
+/// Paths on a command line are relative to the working folder, those in a file to the file.
+std::optional<std::string> absolute(const Text& path) {
+  if (!path || path->empty()) return path;
+  return std::filesystem::absolute(*path).string();
+}
+
+void write_network(Document& document, const NetworkFlags& flags, FlagWriter& writer) {
+  for (const std::string& header : flags.headers) {
+    if (writer.is_clean("--header", header)) write_header(document, header, writer);
+  }
+  if (flags.host && writer.is_clean("--host", *flags.host))
+    write_everywhere(document, "", "host", "--host", *flags.host, writer);
+  if (is_mapping_or_absent(document, "tls")) {
+    writer.set_text("/tls/ca_file", "--ca-file", absolute(flags.ca_file));
+    writer.set_text("/tls/certificate", "--client-cert", absolute(flags.client_certificate));
+    writer.set_text("/tls/key", "--client-key", absolute(flags.client_key));
+    if (flags.insecure) writer.set("/tls/insecure", "--insecure", true);
+  }
+  if (flags.no_proxy) writer.set("/proxy", "--no-proxy", "none");
+  if (flags.resolve.empty()) return;
+  Json rules = Json::array();
+  for (const std::string& rule : flags.resolve) {
+    if (writer.is_clean("--resolve", rule)) rules.push_back(rule);
+  }
+  writer.set("/resolve", "--resolve", std::move(rules));
+}
+
 void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
   writer.set_text("/name", "--name", flags.name);
   if (flags.target && writer.is_clean("--target", *flags.target)) {
@@ -155,9 +215,12 @@ void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& wr
   write_length(document, flags, writer);
   writer.set_text("/warmup", "--warmup", flags.warmup);
   writer.set_text("/drain_max", "--drain-max", flags.drain_max);
-  const auto timeouts = document.root.find("timeouts");
-  if (timeouts == document.root.end() || timeouts->is_object())
+  write_network(document, flags.network, writer);
+  if (is_mapping_or_absent(document, "timeouts")) {
     writer.set_text("/timeouts/total", "--timeout", flags.timeout);
+    writer.set_text("/timeouts/connect", "--connect-timeout", flags.network.connect_timeout);
+    writer.set_text("/timeouts/first_token", "--first-token-timeout", flags.network.first_token_timeout);
+  }
   writer.set_plain("/seed", "--seed", flags.seed);
   writer.set_plain("/threads", "--threads", flags.threads);
   writer.set_text("/index_header", "--index-header", flags.index_header);

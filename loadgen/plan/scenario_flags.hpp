@@ -12,7 +12,17 @@ namespace loadgen {
 
 struct Document;
 
+/// How targets are reached; valid with a file and without.
+struct NetworkFlags {
+  std::optional<std::string> host, ca_file, client_certificate, client_key, connect_timeout, first_token_timeout;
+  std::vector<std::string> headers;  ///< NAME: VALUE
+  std::vector<std::string> resolve;  ///< HOST:PORT:ADDRESS
+  bool insecure = false;
+  bool no_proxy = false;
+};
+
 struct ScenarioFlags {
+  NetworkFlags network;
   // Valid with a file too, whose values they replace.
   std::optional<std::string> rate_stages, concurrency_stages, cv, think_time, index_header;
   std::optional<std::string> name, target, concurrency, rate, arrivals, duration, requests, warmup, drain_max, timeout,

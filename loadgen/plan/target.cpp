@@ -65,14 +65,17 @@ std::string read_unix(std::string_view path, Target& target) {
 }
 
 std::string read_url(std::string_view url, Target& target) {
-  constexpr std::string_view scheme = "http://";
+  constexpr std::string_view plain = "http://", secure = "https://";
   if (url.size() > longest_url) return fmt::format("is longer than {} characters", longest_url);
   if (url.substr(0, 5) == "unix:") {
     target.url = std::string(url);
     return read_unix(url.substr(5), target);
   }
-  if (url.substr(0, 8) == "https://") return "asks for https: TLS is not supported yet; use http or a local TLS proxy";
-  if (url.substr(0, scheme.size()) != scheme) return "must start with http://, as in http://127.0.0.1:8080";
+  target.is_tls = url.substr(0, secure.size()) == secure;
+  const std::string_view scheme = target.is_tls ? secure : plain;
+  if (url.substr(0, scheme.size()) != scheme)
+    return "must start with http://, https:// or unix:, as in http://127.0.0.1:8080";
+  target.port = target.is_tls ? 443 : 80;
   while (url.size() > scheme.size() && url.back() == '/') url.remove_suffix(1);
   const std::string_view rest = url.substr(scheme.size());
   const std::size_t slash = std::min(rest.find('/'), rest.size());

@@ -113,6 +113,9 @@ Finding check_scalar(const Gate& gate, Scalar scalar, const Slice& slice) {
       return decided(gate, slice.rates.concurrency_mean);
     case Scalar::errors:
       return decided(gate, static_cast<double>(slice.counts.failed));
+    case Scalar::osl_mismatch:
+      if (!slice.rates.osl_mismatch) return undecided("no answer whose length could be compared");
+      return decided(gate, *slice.rates.osl_mismatch);
   }
   return undecided("unknown quantity");
 }

@@ -33,6 +33,7 @@ Counts count_requests(const EntryTally& tally) {
   counts.input_tokens = tally.input_tokens;
   counts.wasted_tokens = tally.wasted_tokens;
   counts.osl_mismatches = tally.osl_mismatches;
+  counts.requested_tokens = tally.requested_tokens;
   counts.index_breaks = tally.index_breaks;
   return counts;
 }
@@ -102,6 +103,8 @@ Slice summarize_entry(const EntryTally& tally, const Window& window) {
   slice.rates = compute_rates(tally, window);
   const std::uint64_t decided = slice.counts.ok + slice.counts.failed;
   if (decided > 0) slice.rates.error_rate = static_cast<double>(slice.counts.failed) / static_cast<double>(decided);
+  if (slice.counts.ok > 0)
+    slice.rates.osl_mismatch = static_cast<double>(slice.counts.osl_mismatches) / static_cast<double>(slice.counts.ok);
   for (std::size_t i = 0; i < metric_count; ++i) slice.metrics[i] = summarize_metric(tally.latency[i]);
   slice.token_source_shares = source_shares(tally);
   return slice;

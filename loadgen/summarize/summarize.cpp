@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "loadgen/plan/level_profile.hpp"
 #include "loadgen/summarize/gate_check.hpp"
 #include "loadgen/summarize/slice.hpp"
 #include "loadgen/summarize/steadiness.hpp"
@@ -44,13 +45,21 @@ void add_warnings(Summary& summary, const EntryTally& all) {
   if (summary.facts.interrupted) summary.warnings.push_back("the run was interrupted: the result is partial");
   if (all.osl_mismatches > 0)
     summary.warnings.push_back(fmt::format(
-        "{} answers have another length than asked for: the workload is not the planned one", all.osl_mismatches));
+        "{} answers have another length than asked for ({} tokens for {}): the workload is not the planned one",
+        all.osl_mismatches, all.output_tokens, all.requested_tokens));
   if (all.index_breaks > 0)
     summary.warnings.push_back(
         fmt::format("{} token events do not follow the one before by their index: the server lost or reordered tokens",
                     all.index_breaks));
   if (summary.over_saturated)
     summary.warnings.push_back("requests piled up during the window: the target is over-saturated at this rate");
+}
+
+/// A load that changes by plan within the window says nothing by changing.
+bool has_constant_load(const Scenario& scenario, const RunFacts& facts) {
+  const auto& stages = stages_of(scenario.load);
+  return stages.empty() || LevelProfile(stages).is_level(facts.window.begin_ns - facts.mono_start_ns,
+                                                         facts.window.end_ns - facts.mono_start_ns);
 }
 
 bool lost_something(const ExportAccount& account) {
@@ -73,7 +82,8 @@ Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostF
   summary.overall = summarize_run(all, scenario, totals);
   summary.generator = summarize_generator(totals.health);
 
-  const Steadiness steadiness = assess_steadiness(totals.series, totals.facts.window);
+  const Steadiness steadiness =
+      has_constant_load(scenario, totals.facts) ? assess_steadiness(totals.series, totals.facts.window) : Steadiness{};
   if (steadiness.ttft) summary.ttft_slope_ms_per_s = steadiness.ttft->slope_per_s;
   if (steadiness.concurrency) summary.concurrency_slope_per_s = steadiness.concurrency->slope_per_s;
   summary.over_saturated = steadiness.is_over_saturated();
@@ -82,6 +92,10 @@ Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostF
   judge_gates(summary, scenario, all, entries);
   judge_emptiness(summary);
   add_warnings(summary, all);
+  const bool has_tls =
+      std::any_of(scenario.mix.begin(), scenario.mix.end(), [](const MixEntry& entry) { return entry.target.is_tls; });
+  if (scenario.tls.insecure && has_tls)
+    summary.warnings.push_back("--insecure: no certificate was checked, so anyone may have answered");
   return summary;
 }
 
@@ -89,7 +103,7 @@ ExitCode exit_code(const Summary& summary) {
   if (summary.validity.status == Health::invalid) return ExitCode::invalid;
   const bool lost = std::any_of(summary.exporters.begin(), summary.exporters.end(),
                                 [](const auto& exporter) { return lost_something(exporter.second); });
-  if (summary.facts.interrupted || lost) return ExitCode::degraded;
+  if (summary.facts.interrupted || lost || !summary.degraded.empty()) return ExitCode::degraded;
   if (summary.verdict == Verdict::fail) return ExitCode::gate_failed;
   if (summary.verdict == Verdict::inconclusive) return ExitCode::inconclusive;
   return ExitCode::pass;

@@ -30,11 +30,14 @@ struct Counts {
   std::map<std::string, std::uint64_t> finish_reasons;
   std::map<std::string, std::uint64_t> errors;  ///< distinct error texts with counts
   std::uint64_t output_tokens = 0, input_tokens = 0, wasted_tokens = 0, osl_mismatches = 0;
-  std::uint64_t index_breaks = 0;  ///< TGI token events whose index did not follow the one before
+  std::uint64_t requested_tokens = 0;  ///< by the successes
+  std::uint64_t index_breaks = 0;      ///< TGI token events whose index did not follow the one before
 };
 
 struct Rates {
   std::optional<double> error_rate;  ///< failed / (ok + failed); absent without requests
+  std::optional<double>
+      osl_mismatch;  ///< successes whose output has another length than asked for / successes; absent without
   double request_throughput = 0, output_token_throughput = 0, input_token_throughput = 0, total_token_throughput = 0;
   double offered_rate = 0, achieved_rate = 0;
   std::optional<double> planned_rate;  ///< open loop
@@ -98,6 +101,40 @@ struct HostFacts {
   unsigned cores = 0;
 };
 
+/// One percentile of a metric as it was measured and as the server says it was.
+struct TruthRow {
+  std::string statistic;  ///< p50, p90, ...
+  double measured_ms = 0, true_ms = 0;
+};
+
+/// A metric against the server's own record of the same requests.
+struct TruthMetric {
+  std::string metric;
+  std::uint64_t count = 0;  ///< requests both know
+  std::vector<TruthRow> rows;
+  double error_p50_ms = 0, error_p99_ms = 0, error_max_ms = 0;  ///< of |measured - true| request by request
+};
+
+struct TruthComparison {
+  std::string source;                  ///< the file
+  std::uint64_t matched = 0;           ///< measured successes found in it
+  std::uint64_t missing_in_truth = 0;  ///< measured successes the server's record does not have
+  std::uint64_t missing_in_run = 0;    ///< generations of this run in the record that no success was counted for
+  std::uint64_t unreadable = 0;        ///< lines of the record that are no generation
+  std::vector<TruthMetric> metrics;
+};
+
+/// What a merge says of one process.
+struct ShardNote {
+  std::uint32_t index = 0;
+  std::string status;  ///< complete, truncated, missing
+  std::string host, directory;
+  Health validity = Health::valid;
+  std::uint64_t measured = 0;
+  double start_error_ms = 0;
+  std::optional<double> lateness_p99_ms;
+};
+
 struct Summary {
   int schema_version = 1;
   RunFacts facts;
@@ -112,6 +149,9 @@ struct Summary {
   std::vector<std::string> warnings;
   std::optional<double> ttft_slope_ms_per_s, concurrency_slope_per_s;  ///< steadiness over the window, when assessed
   bool over_saturated = false;
+  std::optional<TruthComparison> truth;  ///< when the server's record was given
+  std::vector<ShardNote> shards;         ///< of a merged run
+  std::vector<std::string> degraded;     ///< why a merged run does not cover its plan
 };
 
 /// Adds up, judges validity, evaluates gates. Pure; does not look at the machine (host facts are passed in).

@@ -113,16 +113,16 @@ TEST(Cli, CheckAndProbe) {
   const Parsed probe = parse({"probe", "--target", "http://h:5"});
   ASSERT_TRUE(std::holds_alternative<ProbeCommand>(probe.command)) << probe.err;
   const auto& command = std::get<ProbeCommand>(probe.command);
-  EXPECT_EQ(command.target.port, 5);
+  EXPECT_EQ(command.scenario.mix.front().target.port, 5);
   EXPECT_THAT(command.models, ElementsAre("qwen2", "llama3"));
   EXPECT_THAT(command.scenarios, ElementsAre("qa", "summarize", "rewrite"));
-  EXPECT_EQ(command.timeouts.total, nanoseconds(30s));
+  EXPECT_EQ(command.scenario.timeouts.total, nanoseconds(30s));
 
   const Parsed chosen =
       parse({"probe", "--target", "http://h:5", "--model", "m", "--scenario", "qa", "--timeout", "1s"});
   ASSERT_TRUE(std::holds_alternative<ProbeCommand>(chosen.command)) << chosen.err;
   EXPECT_THAT(std::get<ProbeCommand>(chosen.command).models, ElementsAre("m"));
-  EXPECT_EQ(std::get<ProbeCommand>(chosen.command).timeouts.connect, nanoseconds(1s));
+  EXPECT_EQ(std::get<ProbeCommand>(chosen.command).scenario.timeouts.connect, nanoseconds(1s));
 }
 
 TEST(Cli, HelpAndVersionTeach) {

@@ -129,30 +129,30 @@ TEST_F(ExchangeTest, EachDeadlineHasItsClass) {
 
 TEST_F(ExchangeTest, ConnectErrorsAreTheTargetsOrOurs) {
   x.on_connecting();
-  x.on_connect_failed(ECONNREFUSED, 20 * ms);
+  x.on_connect_failed(ECONNREFUSED, {}, 20 * ms);
   EXPECT_TRUE(x.is_over());
   EXPECT_EQ(x.record.outcome, Outcome::connect);
   EXPECT_EQ(x.record.stamps.end, 20 * ms);
   for (const int error : {EADDRNOTAVAIL, EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
     start(Route::tgi_stream, Delivery::stream);
-    x.on_connect_failed(error, 20 * ms);
+    x.on_connect_failed(error, {}, 20 * ms);
     EXPECT_EQ(x.record.outcome, Outcome::client_resource) << error;
   }
 }
 
 TEST_F(ExchangeTest, AClosedConnectionIsAResetBeforeTheHeadAndTruncationAfterIt) {
   send();
-  x.on_closed(ECONNRESET, 20 * ms);
+  x.on_closed(ECONNRESET, {}, 20 * ms);
   EXPECT_EQ(x.record.outcome, Outcome::reset);
   start(Route::tgi_stream, Delivery::stream);
   send();
   read(stream_head + chunk(token(1)), 20);
-  x.on_closed(0, 30 * ms);
+  x.on_closed(0, {}, 30 * ms);
   EXPECT_EQ(x.record.outcome, Outcome::truncated);
   start(Route::tgi, Delivery::whole);  // a body that ends with the connection
   send();
   read("HTTP/1.1 200 OK\r\n\r\n{\"generated_text\":\"x\"}", 20);
-  x.on_closed(0, 30 * ms);
+  x.on_closed(0, {}, 30 * ms);
   EXPECT_EQ(x.record.outcome, Outcome::ok);
   EXPECT_FALSE(x.leaves_connection_usable());
 }

@@ -93,7 +93,7 @@ RequestRecord read(const Case& c, const std::string& bytes, std::size_t piece) {
   for (std::size_t from = 0; from < bytes.size() && !x.is_over(); from += piece, ++at) {
     x.on_bytes(std::string_view(bytes).substr(from, piece), {at, at, true});
   }
-  if (!x.is_over()) x.on_closed(0, at);
+  if (!x.is_over()) x.on_closed(0, {}, at);
   EXPECT_TRUE(x.is_over());
   return x.record;
 }
