@@ -6,13 +6,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <ctime>
 #include <utility>
 
 #include "exporters/influx_url.hpp"
 #include "loadgen/cli_help.hpp"
+#include "loadgen/cli_network.hpp"
 #include "loadgen/credentials.hpp"
+#include "loadgen/local_server.hpp"
 #include "loadgen/plan/scenario_file.hpp"
 #include "loadgen/plan/target.hpp"
 #include "loadgen/plan/text.hpp"
@@ -28,7 +31,10 @@ struct Arguments {
   Text file;
   ScenarioFlags flags;
   Text out, record, influx, influx_credentials;
-  Text shard, start_at;
+  Text shard, start_at, truth, slowest;
+  Text server, true_ttft, true_gap;
+  std::vector<std::string> merged;
+  bool allow_degraded = false;
   bool quiet = false, dry_run = false;
   Text probe_target, probe_timeout;
   std::vector<std::string> probe_models, probe_scenarios;
@@ -106,12 +112,17 @@ void add_run(CLI::App& app, Arguments& arguments) {
          "--no-stream", [&flags] { flags.stream = false; }, "Ask for the whole answer at once")
       ->group(what);
   add_load_flags(run, flags);
+  add_network_flags(run, flags.network);
   add_texts(run, "--gate", flags.gates, "EXPR", "A condition that must hold, as 'p99(e2e) < 1500ms'; may be repeated",
             "Judging");
   const char* const keep = "What to keep";
   add_text(run, "--out", arguments.out, "DIR", "Run folder (default runs/<UTC time>-<name>)", keep);
   add_text(run, "--record", arguments.record, "all|summary",
            "summary: no requests.jsonl and no points.lp (default all)", keep);
+  add_text(run, "--slowest", arguments.slowest, "N",
+           "Keep the N slowest requests whole, token by token, in slowest.jsonl; 0: none (default 20)", keep);
+  add_text(run, "--truth", arguments.truth, "FILE",
+           "Compare with the server's own record, refserver's --truth-log, after the run", "Judging");
   add_text(run, "--influx", arguments.influx, "URL", "Also store points in InfluxDB, http://HOST:PORT/DB", keep);
   add_text(run, "--influx-credentials", arguments.influx_credentials, "FILE", "Credentials for --influx", keep);
   add_text(run, "--threads", flags.threads, "N", "I/O threads; 0: half of the cores (default)", "Generator");
@@ -130,6 +141,25 @@ void add_others(CLI::App& app, Arguments& arguments) {
   CLI::App& check =
       *app.add_subcommand("check", "Validate a scenario file without sending anything")->footer(check_footer);
   add_text(check, "SCENARIO", arguments.file, "FILE", "Scenario file, YAML or JSON", "Scenario");
+  CLI::App& merge = *app.add_subcommand("merge", "Add up the results of several shards")->footer(merge_footer);
+  merge.add_option("DIR", arguments.merged, "Run directories of the shards, or folders that hold them")->type_name("");
+  add_text(merge, "--out", arguments.out, "DIR", "Run folder of the whole (needed)", "Merge");
+  merge.add_flag("--allow-degraded", arguments.allow_degraded, "Judge gates even if part of the plan is missing")
+      ->group("Merge");
+  CLI::App& doctor = *app.add_subcommand("doctor", "Is this machine up to a load?")->footer(doctor_footer);
+  add_text(doctor, "SCENARIO", arguments.file, "FILE", "Scenario file (default: 1,000 connections)", "Scenario");
+  CLI::App& calibrate =
+      *app.add_subcommand("calibrate", "The planned load against a server of known times")->footer(calibrate_footer);
+  add_text(calibrate, "SCENARIO", arguments.file, "FILE", "Scenario file", "Scenario");
+  add_load_flags(calibrate, arguments.flags);
+  add_text(calibrate, "--server", arguments.server, "PROGRAM", "refserver to start (default: the one beside loadgen)",
+           "Calibration");
+  add_text(calibrate, "--true-ttft", arguments.true_ttft, "TIME", "Its time to first token (default 100ms)",
+           "Calibration");
+  add_text(calibrate, "--true-gap", arguments.true_gap, "TIME", "Its time per further token (default 20ms)",
+           "Calibration");
+  add_text(calibrate, "--out", arguments.out, "DIR", "Run folder (default runs/<UTC time>-<name>)", "Calibration");
+  calibrate.add_flag("--quiet", arguments.quiet, "No progress display")->group("Calibration");
   CLI::App& probe = *app.add_subcommand("probe", "One request per route, model and scenario")->footer(probe_footer);
   const char* const group = "Probe";
   add_text(probe, "--target", arguments.probe_target, "URL", "Server, http://HOST:PORT", group);
@@ -137,6 +167,7 @@ void add_others(CLI::App& app, Arguments& arguments) {
   add_texts(probe, "--scenario", arguments.probe_scenarios, "WORD",
             "qa, summarize or rewrite; may be repeated (default all)", group);
   add_text(probe, "--timeout", arguments.probe_timeout, "TIME", "Longest time per request (default 30s)", group);
+  add_network_flags(probe, arguments.flags.network);
 }
 
 /// The default folder of a run: runs/20260131T235959Z-name, with the time of the common start where there is one.
@@ -169,6 +200,13 @@ bool read_influx(const Arguments& arguments, ExportOptions& exports) {
   exports.influx_password = credentials->password;
   exports.influx_token = credentials->token;
   return true;
+}
+
+std::optional<std::uint64_t> parse_count(const std::string& text, std::uint64_t most) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || value > most) return std::nullopt;
+  return value;
 }
 
 const char* environment(const char* name) {
@@ -224,7 +262,41 @@ Command make_run(const Arguments& arguments) {
   if (!read_influx(arguments, command.exports)) return Done{ExitCode::bad_usage};
   command.progress = arguments.quiet ? ProgressKind::quiet : ProgressKind::automatic;
   command.only_show = arguments.dry_run;
+  const auto slowest = parse_count(arguments.slowest.value_or("20"), 10'000);
+  if (!slowest) return bad_flag("--slowest", "must be a whole number from 0 to 10000");
+  command.slowest = static_cast<std::uint32_t>(*slowest);
+  if (arguments.truth) command.truth_file = *arguments.truth;
+  if (command.truth_file && command.exports.record == RecordLevel::summary)
+    return bad_flag("--truth", "needs every request, so it does not go with --record summary");
   return command;
+}
+
+Command make_doctor(const Arguments& arguments) {
+  if (!arguments.file) return DoctorCommand{};
+  auto scenario = read_scenario_file(*arguments.file);
+  if (!scenario) return bad_usage(errors_text(scenario.error()));
+  return DoctorCommand{std::move(*scenario)};
+}
+
+Command make_calibration(const Arguments& arguments) {
+  if (!arguments.file)
+    return bad_usage("loadgen calibrate: name a scenario file, as in 'loadgen calibrate scenarios/smoke.yaml'\n");
+  Command command = make_run(arguments);
+  if (!std::holds_alternative<RunCommand>(command)) return command;
+  for (const auto& [flag, time] : {std::pair("--true-ttft", arguments.true_ttft), {"--true-gap", arguments.true_gap}})
+    if (const auto parsed = parse_duration(time.value_or("1ms")); !parsed) return bad_flag(flag, parsed.error());
+  return CalibrateCommand{std::move(std::get<RunCommand>(command)),
+                          arguments.server ? std::filesystem::path(*arguments.server) : bundled_server(),
+                          arguments.true_ttft.value_or("100ms"), arguments.true_gap.value_or("20ms")};
+}
+
+Command make_merge(const Arguments& arguments) {
+  if (arguments.merged.empty())
+    return bad_usage("loadgen merge: name run directories, as in 'loadgen merge runs/big --out runs/big/merged'\n");
+  if (!arguments.out || arguments.out->empty())
+    return bad_flag("--out", "is missing: the run folder of the whole, as in --out runs/big/merged");
+  return MergeCommand{arguments.merged, *arguments.out,
+                      arguments.allow_degraded ? Degraded::judge : Degraded::leave_open};
 }
 
 Command make_check(const Arguments& arguments) {
@@ -238,9 +310,14 @@ Command make_check(const Arguments& arguments) {
 Command make_probe(const Arguments& arguments) {
   using namespace std::chrono_literals;
   if (!arguments.probe_target) return bad_flag("--target", "is missing, as in --target http://127.0.0.1:8080");
-  auto target = parse_target(*arguments.probe_target);
-  if (!target) return bad_flag("--target", target.error());
-  ProbeCommand command{std::move(*target), arguments.probe_models, arguments.probe_scenarios, {}};
+  ScenarioFlags flags = arguments.flags;
+  flags.target = arguments.probe_target;
+  flags.timeout = arguments.probe_timeout.value_or("30s");
+  flags.route = label(Route::tgi);
+  flags.concurrency = flags.requests = "1";
+  auto scenario = scenario_from_flags(flags);
+  if (!scenario) return bad_usage(errors_text(scenario.error()));
+  ProbeCommand command{std::move(*scenario), arguments.probe_models, arguments.probe_scenarios};
   if (command.models.empty()) command.models = {"qwen2", "llama3"};
   if (command.scenarios.empty()) command.scenarios = {"qa", "summarize", "rewrite"};
   for (const std::string& model : command.models) {
@@ -251,10 +328,9 @@ Command make_probe(const Arguments& arguments) {
     if (word != "qa" && word != "summarize" && word != "rewrite")
       return bad_flag("--scenario", "must be qa, summarize or rewrite");
   }
-  const auto timeout = parse_duration(arguments.probe_timeout.value_or("30s"));
-  if (!timeout) return bad_flag("--timeout", timeout.error());
-  if (*timeout < 1ms || *timeout > 1h) return bad_flag("--timeout", "must be a duration from 1ms to 1h");
-  command.timeouts = {std::min<nanoseconds>(5s, *timeout), *timeout, *timeout};
+  Timeouts& timeouts = command.scenario.timeouts;
+  timeouts.connect = std::min(timeouts.connect, timeouts.total);
+  if (!flags.network.first_token_timeout) timeouts.first_token = timeouts.total;
   return command;
 }
 
@@ -281,6 +357,9 @@ Command parse_command_line(int argc, const char* const* argv) {
     return bad_usage(fmt::format("{}: {}\n'{} --help' explains the flags.\n", command, error.what(), command));
   }
   if (app.got_subcommand("run")) return make_run(arguments);
+  if (app.got_subcommand("doctor")) return make_doctor(arguments);
+  if (app.got_subcommand("calibrate")) return make_calibration(arguments);
+  if (app.got_subcommand("merge")) return make_merge(arguments);
   if (app.got_subcommand("check")) return make_check(arguments);
   if (app.got_subcommand("probe")) return make_probe(arguments);
   return bad_usage(app.help());

@@ -11,6 +11,7 @@
 #include "loadgen/export/run_export.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/plan/shard.hpp"
+#include "loadgen/summarize/merge.hpp"
 
 namespace loadgen {
 
@@ -19,9 +20,11 @@ struct RunCommand {
   Scenario scenario;
   ExportOptions exports;
   ProgressKind progress = ProgressKind::automatic;
-  Shard shard;                              ///< which part of the plan this process sends
-  std::optional<std::int64_t> start_at_ns;  ///< common start of all processes, Unix time
-  bool only_show = false;                   ///< --dry-run: print the plan, send nothing
+  Shard shard;                                      ///< which part of the plan this process sends
+  std::optional<std::int64_t> start_at_ns;          ///< common start of all processes, Unix time
+  std::optional<std::filesystem::path> truth_file;  ///< the server's own record, to compare with
+  std::uint32_t slowest = 20;                       ///< requests to keep whole
+  bool only_show = false;                           ///< --dry-run: print the plan, send nothing
 };
 
 /// `loadgen check SCENARIO`: what validation found, ready to print.
@@ -31,10 +34,9 @@ struct CheckCommand {
 
 /// `loadgen probe --target URL [--model M ...]`
 struct ProbeCommand {
-  Target target;
+  Scenario scenario;                   ///< its one entry says where to and how, its timeouts how long
   std::vector<std::string> models;     ///< default: qwen2, llama3
   std::vector<std::string> scenarios;  ///< default: qa, summarize, rewrite
-  Timeouts timeouts;
 };
 
 /// Nothing to run: help or version was printed, or the input was bad (the message is on stderr already).
@@ -42,7 +44,27 @@ struct Done {
   ExitCode code = ExitCode::pass;
 };
 
-using Command = std::variant<RunCommand, CheckCommand, ProbeCommand, Done>;
+/// `loadgen merge DIR...`
+struct MergeCommand {
+  std::vector<std::string> directories;
+  std::filesystem::path out_dir;
+  Degraded degraded = Degraded::leave_open;
+};
+
+/// `loadgen doctor [SCENARIO]`
+struct DoctorCommand {
+  std::optional<Scenario> scenario;
+};
+
+/// `loadgen calibrate SCENARIO`
+struct CalibrateCommand {
+  RunCommand run;
+  std::filesystem::path server;  ///< the refserver to start
+  std::string ttft, gap;         ///< its true times, as its flags spell them
+};
+
+using Command =
+    std::variant<RunCommand, CheckCommand, ProbeCommand, MergeCommand, DoctorCommand, CalibrateCommand, Done>;
 
 /// Parses argv, reads the scenario file, fills in credentials from the environment or files. Prints help and usage
 /// errors itself; never throws for bad input.

@@ -23,17 +23,18 @@ namespace {
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t tick_every_ns = 50'000'000;
 constexpr int bookkeeping_niceness = 10;
+constexpr std::int64_t checkpoint_every_ns = 10 * second_ns;
 constexpr std::int64_t interrupt_grace_ns = 10 * second_ns;
 
-/// Sleeps until `until_ns` or until SIGINT or SIGTERM arrives; true for the latter.
-bool wait_for_signal(std::int64_t until_ns) {
+/// Sleeps until `until_ns` or until SIGINT or SIGTERM arrives; which of them, or 0.
+int wait_for_signal(std::int64_t until_ns) {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   const std::int64_t left = std::max<std::int64_t>(0, until_ns - monotonic_ns());
   const timespec timeout{static_cast<time_t>(left / second_ns), static_cast<long>(left % second_ns)};
-  return sigtimedwait(&set, nullptr, &timeout) > 0;
+  return std::max(0, sigtimedwait(&set, nullptr, &timeout));
 }
 
 /// So long before the start the workers get their orders: enough for that, too short for the clock to be set meanwhile.
@@ -79,12 +80,13 @@ Conductor::Conductor(const Plan& plan, const std::vector<Address>& addresses, co
   totals_.entries.resize(scenario_.mix.size());
   for (std::uint32_t i = 0; i < totals_.facts.threads; ++i) {
     Lane lane;
-    lane.recorder = std::make_unique<Recorder>(scenario_, control_, options.level);
+    lane.recorder = std::make_unique<Recorder>(scenario_, control_, options.level, options.slowest);
     lane.spare = lane.recorder->make_interval();
     lane.worker = std::make_unique<Worker>(plan_, control_, *lane.recorder,
                                            WorkerConfig{share_of_thread(i), totals_.facts.run_id}, addresses);
     lanes_.push_back(std::move(lane));
   }
+  totals_.slowest = SlowestRequests(options.slowest);
   merged_ = lanes_.front().recorder->make_interval();
 }
 
@@ -98,7 +100,7 @@ std::optional<RunTotals> Conductor::conduct() {
   start_load();
   while (stage_ != Stage::over) {
     const std::int64_t wake = std::min(next_boundary(), monotonic_ns() + tick_every_ns);
-    if (wait_for_signal(wake)) on_signal(monotonic_ns());
+    if (const int signal = wait_for_signal(wake); signal != 0) on_signal(monotonic_ns(), signal);
     tick(monotonic_ns());
   }
   for (Lane& lane : lanes_) lane.worker->join();
@@ -122,7 +124,7 @@ bool Conductor::wait_for_start() {
   std::int64_t left = *start_at - realtime_ns();
   for (; left > order_ahead_ns; left = *start_at - realtime_ns()) {
     const std::int64_t nap = std::min(left - order_ahead_ns, clock_is_watched_every_ns);
-    if (wait_for_signal(monotonic_ns() + nap)) return false;
+    if (wait_for_signal(monotonic_ns() + nap) != 0) return false;
   }
   return left > -late_limit_ns;
 }
@@ -212,7 +214,9 @@ bool Conductor::window_has_ended() const {
   });
 }
 
-void Conductor::on_signal(std::int64_t now) {
+/// A launcher that ends a shard soon ends it by force: what it has is written at once, without waiting for answers.
+void Conductor::on_signal(std::int64_t now, int signal) {
+  if (signal == SIGTERM && totals_.facts.shards > 1) cut_at_once_ = true;
   if (totals_.facts.interrupted) {
     cut_at_once_ = true;
     return;
@@ -327,7 +331,14 @@ void Conductor::collect(std::int64_t boundary_ns) {
   tokens_at_collect_ = tokens;
   last_boundary_ns_ = boundary_ns;
   totals_.add(*merged_);
+  totals_.slowest.take(merged_->slowest);
   listener_.on_interval(totals_.facts, *merged_);
+  if (next_checkpoint_ns_ == 0) next_checkpoint_ns_ = start_ns_ + checkpoint_every_ns;
+  if (boundary_ns >= next_checkpoint_ns_ && stage_ != Stage::over) {
+    totals_.facts.mono_end_ns = boundary_ns;
+    listener_.on_checkpoint(totals_);
+    next_checkpoint_ns_ = boundary_ns + checkpoint_every_ns;
+  }
 
   const auto e2e = over_entries(totals_.entries, Metric::e2e);
   const auto ttft = over_entries(totals_.entries, Metric::ttft);

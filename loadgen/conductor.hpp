@@ -27,12 +27,15 @@ class RunListener {
   virtual void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind,
                         const std::string& text) = 0;
   virtual void on_progress(const ProgressSnapshot& snapshot) = 0;
+  /// Every ten seconds: what would be left if the process were killed now.
+  virtual void on_checkpoint(const RunTotals& totals) = 0;
 };
 
 struct ConductorOptions {
   RecordLevel level = RecordLevel::all;
   std::string run_id;
   Shard shard;                              ///< which part of the plan is this process's
+  std::uint32_t slowest = 0;                ///< how many of the slowest requests are kept whole
   std::optional<std::int64_t> start_at_ns;  ///< Unix time at which request time 0 is; absent: as soon as possible
 };
 
@@ -66,7 +69,7 @@ class Conductor {
   void advance(std::int64_t now);
   void enter(Stage stage, std::int64_t now);
   void sample_warmup(std::int64_t now);
-  void on_signal(std::int64_t now);
+  void on_signal(std::int64_t now, int signal);
   bool sending_is_over(std::int64_t now) const;
   bool window_has_ended() const;
   void close_counted_window();
@@ -95,6 +98,7 @@ class Conductor {
   std::int64_t window_entered_ns_ = 0;
   std::int64_t drain_limit_ns_ = 0;
   bool cut_at_once_ = false;
+  std::int64_t next_checkpoint_ns_ = 0;
   std::uint64_t sent_at_collect_ = 0, tokens_at_collect_ = 0;
   ProgressSnapshot snapshot_;
 };

@@ -3,7 +3,10 @@
 
 #include <exception>
 
+#include "loadgen/calibrate.hpp"
 #include "loadgen/cli.hpp"
+#include "loadgen/doctor.hpp"
+#include "loadgen/merge.hpp"
 #include "loadgen/plan/render_plan.hpp"
 #include "loadgen/probe.hpp"
 #include "loadgen/run.hpp"
@@ -18,6 +21,9 @@ struct Runner {
     fmt::print("{}", loadgen::render_plan(command.scenario));
     return ExitCode::pass;
   }
+  ExitCode operator()(const loadgen::MergeCommand& command) const { return loadgen::run_merge(command); }
+  ExitCode operator()(const loadgen::DoctorCommand& command) const { return loadgen::run_doctor(command); }
+  ExitCode operator()(const loadgen::CalibrateCommand& command) const { return loadgen::run_calibration(command); }
   ExitCode operator()(const loadgen::ProbeCommand& command) const { return loadgen::run_probe(command); }
   ExitCode operator()(const loadgen::Done& done) const { return done.code; }
   ExitCode operator()(const loadgen::CheckCommand& command) const {

@@ -10,15 +10,20 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <fstream>
 #include <random>
+#include <thread>
 
 #include "loadgen/conductor.hpp"
+#include "loadgen/doctor.hpp"
 #include "loadgen/drive/targets.hpp"
 #include "loadgen/export/final_table.hpp"
 #include "loadgen/export/host_facts.hpp"
 #include "loadgen/export/plan_hash.hpp"
 #include "loadgen/export/run_directory.hpp"
+#include "loadgen/export/truth_file.hpp"
 #include "loadgen/summarize/summary.hpp"
+#include "loadgen/summarize/truth.hpp"
 
 namespace loadgen {
 namespace {
@@ -26,11 +31,15 @@ namespace {
 /// Passes what the conductor says on to the exporters and the terminal.
 class Outlets final : public RunListener {
  public:
-  Outlets(const Scenario& scenario, RunExport& exports, ProgressView& progress)
-      : scenario_(scenario), exports_(exports), progress_(progress) {}
+  /// `truth` is null where there is nothing to compare with.
+  Outlets(const Scenario& scenario, RunExport& exports, ProgressView& progress, TruthMatcher* truth)
+      : scenario_(scenario), exports_(exports), progress_(progress), truth_(truth) {}
   void on_interval(const RunFacts& facts, const Interval& interval) override {
     exports_.on_interval(scenario_, facts, interval);
+    if (truth_ == nullptr) return;
+    for (const RequestRow& row : interval.rows) truth_->add_measured(row);
   }
+  void on_checkpoint(const RunTotals& totals) override { exports_.on_checkpoint(scenario_, totals); }
   void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind, const std::string& text) override {
     exports_.on_event(facts, at_ns, kind, text);
   }
@@ -40,6 +49,7 @@ class Outlets final : public RunListener {
   const Scenario& scenario_;
   RunExport& exports_;
   ProgressView& progress_;
+  TruthMatcher* truth_;
 };
 
 std::string make_run_id() {
@@ -87,6 +97,20 @@ std::optional<ExitCode> claim_results(const RunCommand& command) {
                                                 dir.string(), command.shard.index));
 }
 
+/// The server may still be writing: it gets a few seconds to say the rest.
+TruthComparison compare_with_truth(const std::filesystem::path& path, const std::string& run_id,
+                                   TruthMatcher& matcher) {
+  TruthFile file(path, run_id);
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  for (file.read_more(matcher); !matcher.has_all() && std::chrono::steady_clock::now() < give_up;
+       file.read_more(matcher))
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  TruthComparison comparison = matcher.compare();
+  comparison.source = path.string();
+  comparison.unreadable = file.damaged_lines();
+  return comparison;
+}
+
 ExitCode not_started(const RunCommand& command) {
   abandon_run_directory(command.exports.out_dir);
   return complain(ExitCode::too_late,
@@ -111,6 +135,10 @@ ExitCode run_load(const RunCommand& command) {
   raise_file_limit();
   const auto addresses = preflight(command.scenario);
   if (!addresses) return complain(ExitCode::unreachable, addresses.error());
+  if (command.truth_file && !std::ifstream(*command.truth_file)) {
+    return complain(ExitCode::error, fmt::format("--truth {}: cannot be read; start the server with --truth-log first",
+                                                 command.truth_file->string()));
+  }
   if (const auto code = claim_results(command)) return *code;
   auto exports = make_run_export(command.exports, command.scenario);
   if (!exports) return complain(ExitCode::error, exports.error());
@@ -119,14 +147,19 @@ ExitCode run_load(const RunCommand& command) {
   announce(command, run_id);
   const Plan plan(command.scenario);
   const auto progress = make_progress_view(command.progress);
-  Outlets outlets(plan.scenario(), **exports, *progress);
-  Conductor conductor(plan, *addresses, {command.exports.record, run_id, command.shard, command.start_at_ns}, outlets);
+  TruthMatcher truth;
+  Outlets outlets(plan.scenario(), **exports, *progress, command.truth_file ? &truth : nullptr);
+  Conductor conductor(plan, *addresses,
+                      {command.exports.record, run_id, command.shard, command.slowest, command.start_at_ns}, outlets);
   const auto conducted = conductor.conduct();
   progress->close();
   if (!conducted) return not_started(command);
   const RunTotals& totals = *conducted;
 
   Summary summary = summarize(plan.scenario(), totals, read_host_facts());
+  for (const std::string& warning : preflight_warnings(command.scenario, command.shard.count))
+    summary.warnings.push_back(warning);
+  if (command.truth_file) summary.truth = compare_with_truth(*command.truth_file, run_id, truth);
   const auto finished = (*exports)->finish(plan.scenario(), totals, summary);
   const Colour colour = isatty(STDOUT_FILENO) != 0 ? Colour::ansi : Colour::none;
   fmt::print("{}\nresults: {}\n", render_final_table(plan.scenario(), summary, colour),

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <utility>
 
 namespace exporters {
 namespace {
@@ -29,6 +30,15 @@ std::uint64_t percentile_floor(double q) {
     (enough(middle) ? high : low) = middle;
   }
   return high;
+}
+
+Distribution::Distribution(HdrHistogram histogram, const Moments& moments, std::uint64_t censored,
+                           std::int64_t censored_above_ns)
+    : histogram_(std::move(histogram)),
+      moments_(moments),
+      censored_(censored),
+      censored_above_ns_(censored == 0 ? 0 : censored_above_ns) {
+  assert(histogram_.count() == moments_.count);
 }
 
 void Distribution::record_censored(std::int64_t limit_ns) {

@@ -17,6 +17,10 @@ std::uint64_t percentile_floor(double q);
 
 class Distribution {
  public:
+  Distribution() = default;
+  /// From its parts, as another process wrote them. `moments` and `histogram` have the same count (asserted).
+  Distribution(HdrHistogram histogram, const Moments& moments, std::uint64_t censored, std::int64_t censored_above_ns);
+
   /// Counts a duration `count` times: in the histogram as microseconds rounded to nearest (1 µs to 1 h, others clamped
   /// and counted there), in mean and deviation exactly.
   void record_ns(std::int64_t ns, std::uint64_t count = 1) {
@@ -51,6 +55,8 @@ class Distribution {
   /// The same, but nothing also when there are fewer than percentile_floor(q) values.
   std::optional<double> reportable_percentile_ms(double q) const;
 
+  const Moments& moments() const noexcept { return moments_; }                    ///< in milliseconds
+  std::int64_t censored_above_ns() const noexcept { return censored_above_ns_; }  ///< 0 where nothing is censored
   /// The measured values in microseconds.
   const HdrHistogram& histogram() const noexcept { return histogram_; }
 

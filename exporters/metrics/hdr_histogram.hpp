@@ -76,6 +76,9 @@ class HdrHistogram {
   /// Counts `count` more in one slot (< layout().slot_count(), asserted): for decoders.
   void record_slot(std::size_t slot, std::uint64_t count);
 
+  /// Says that `count` of the values counted by slot had been moved into the range: for decoders, which cannot see it.
+  void note_clamped(std::uint64_t count) noexcept { clamped_ += count; }
+
   /// Adds every count of `other`, which must have the same configuration (asserted). Lossless.
   void add(const HdrHistogram& other);
 

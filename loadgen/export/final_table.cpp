@@ -162,6 +162,56 @@ std::string validity_word(const Painter& paint, Health health) {
   return health == Health::suspect ? paint.yellow("SUSPECT") : paint.red("INVALID");
 }
 
+/// Measured beside true, and how far single requests are off.
+std::string truth_table(const Painter& paint, const Summary& summary) {
+  if (!summary.truth) return "";
+  const TruthComparison& truth = *summary.truth;
+  std::string out = "\n  " +
+                    paint.grey(pad_right("against the truth, ms", 24) + pad_left("measured", 12) +
+                               pad_left("true", 12) + pad_left("difference", 13) + pad_left("request by request", 32)) +
+                    "\n";
+  for (const TruthMetric& metric : truth.metrics) {
+    for (const TruthRow& row : metric.rows) {
+      out += "  " + pad_right(metric.metric + " " + row.statistic, 24) +
+             pad_left(fmt::format("{:.3f}", row.measured_ms), 12) + pad_left(fmt::format("{:.3f}", row.true_ms), 12) +
+             pad_left(fmt::format("{:+.3f}", row.measured_ms - row.true_ms), 13);
+      if (&row == &metric.rows.front())
+        out += pad_left(fmt::format("p50 {:.3f}  p99 {:.3f}  max {:.3f}", metric.error_p50_ms, metric.error_p99_ms,
+                                    metric.error_max_ms),
+                        44);
+      out += '\n';
+    }
+  }
+  const std::string counts =
+      fmt::format("{} requests matched by id; {} measured are not in the record, {} of the record were not measured{}",
+                  truth.matched, truth.missing_in_truth, truth.missing_in_run,
+                  truth.unreadable > 0 ? fmt::format(", {} lines unreadable", truth.unreadable) : "");
+  return out + "  " + (truth.missing_in_truth > 0 ? paint.yellow(counts) : paint.grey(counts)) + "\n";
+}
+
+std::string shard_table(const Painter& paint, const Summary& summary) {
+  if (summary.shards.empty()) return "";
+  std::string out =
+      "\n  " +
+      paint.grey(pad_right("shard", 7) + pad_right("status", 11) + pad_right("host", 24) + pad_left("measured", 10) +
+                 pad_left("lateness p99", 14) + pad_left("start error", 13) + "  generator") +
+      "\n";
+  for (const ShardNote& note : summary.shards) {
+    out += "  " + pad_right(std::to_string(note.index), 7);
+    if (note.status == "missing") {
+      out += paint.red("missing") + "\n";
+      continue;
+    }
+    const std::string status = pad_right(note.status, 11);
+    out += (note.status == "complete" ? status : paint.yellow(status)) + pad_right(without_controls(note.host), 24) +
+           pad_left(std::to_string(note.measured), 10) +
+           pad_left(note.lateness_p99_ms ? format_ms(*note.lateness_p99_ms) : "–", 14) +
+           pad_left(fmt::format("{:+.2f} ms", note.start_error_ms), 13) + "  " + validity_word(paint, note.validity) +
+           "\n";
+  }
+  return out;
+}
+
 std::string closing_lines(const Painter& paint, const Summary& summary) {
   std::string out =
       fmt::format("\n  {}   generator {}\n", paint.bold("verdict ") + verdict_word(paint, summary.verdict),
@@ -187,7 +237,8 @@ std::string render_final_table(const Scenario& scenario, const Summary& summary,
   std::string out = header_lines(paint, scenario, summary);
   out += metric_table(paint, summary);
   if (summary.mix.size() > 1) out += mix_table(paint, summary, is_open_loop(scenario));
-  out += error_lines(paint, summary) + gate_lines(paint, summary) + closing_lines(paint, summary);
+  out += shard_table(paint, summary) + truth_table(paint, summary) + error_lines(paint, summary) +
+         gate_lines(paint, summary) + closing_lines(paint, summary);
   return out;
 }
 

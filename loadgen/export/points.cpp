@@ -64,13 +64,20 @@ Ended count_ended(const EntryTally& tally) {
   return ended;
 }
 
+/// With several processes each one's points carry its number: two with equal tags and times would be one.
+InfluxPoint& tag_run(InfluxPoint& point, const RunFacts& facts) {
+  point.tag("run", facts.run_id);
+  if (facts.shards > 1) point.tag("shard", std::to_string(facts.shard));
+  return point;
+}
+
 }  // namespace
 
 void PointRenderer::append_request(Batch& batch, const RunFacts& facts, const RequestRow& row) {
   const RequestFacts& record = row.record;
   const MixEntry& entry = scenario_.mix.at(record.entry);
   InfluxPoint point(batch.bytes, "llm_request");
-  point.tag("run", facts.run_id).tag("entry", entry.name).tag("scenario", entry.scenario);
+  tag_run(point, facts).tag("entry", entry.name).tag("scenario", entry.scenario);
   point.tag("route", label(entry.route)).tag("phase", label(record.phase)).tag("target", entry.target.url);
   point.tag("model", entry.model).tag("outcome", label(record.outcome));
   for (const Metric metric :
@@ -93,7 +100,7 @@ void PointRenderer::append_entry(Batch& batch, const RunFacts& facts, const Inte
   const EntryTally& tally = interval.entries[entry];
   const Ended ended = count_ended(tally);
   InfluxPoint point(batch.bytes, "llm_interval");
-  point.tag("run", facts.run_id).tag("entry", scenario_.mix.at(entry).name);
+  tag_run(point, facts).tag("entry", scenario_.mix.at(entry).name);
   point.tag("phase", label(interval.phase)).tag("target", scenario_.mix[entry].target.url);
   point.field("sent", tally.started).field("in_flight", tally.in_flight);
   point.field("done", ended.ok).field("failed", ended.failed);
@@ -106,7 +113,7 @@ void PointRenderer::append_entry(Batch& batch, const RunFacts& facts, const Inte
 void PointRenderer::append_load(Batch& batch, const RunFacts& facts, const Interval& interval) {
   const GeneratorHealth& health = interval.health;
   InfluxPoint point(batch.bytes, "llm_load");
-  point.tag("run", facts.run_id).tag("phase", label(interval.phase));
+  tag_run(point, facts).tag("phase", label(interval.phase));
   point.field("sent", health.sent).field("in_flight", health.in_flight).field("tok_out", health.tokens);
   if (health.wall_ns > 0)
     point.field("cpu_share", static_cast<double>(health.cpu_ns) / static_cast<double>(health.wall_ns));
@@ -123,7 +130,7 @@ void PointRenderer::append_histograms(Batch& batch, const RunFacts& facts, const
     const exporters::Distribution& values = interval.entries[entry].latency[metric];
     const auto append = [&](std::size_t slot, std::int64_t value_us, std::uint64_t n) {
       InfluxPoint point(batch.bytes, "llm_hdr");
-      point.tag("run", facts.run_id).tag("entry", scenario_.mix.at(entry).name).tag("metric", metric_labels[metric]);
+      tag_run(point, facts).tag("entry", scenario_.mix.at(entry).name).tag("metric", metric_labels[metric]);
       point.field("slot", slot).field("value_us", value_us).field("n", n);
       point.finish(start + static_cast<std::int64_t>(slot));
       batch.end_record();
@@ -149,7 +156,7 @@ void PointRenderer::append_interval(Batch& batch, const RunFacts& facts, const I
 void PointRenderer::append_event(Batch& batch, const RunFacts& facts, std::int64_t at_ns, const std::string& kind,
                                  const std::string& text, const std::string& config) {
   InfluxPoint point(batch.bytes, "llm_event");
-  point.tag("run", facts.run_id).tag("kind", kind).field("text", std::string_view(text));
+  tag_run(point, facts).tag("kind", kind).field("text", std::string_view(text));
   if (!config.empty()) point.field("config", std::string_view(config));
   point.finish(event_clock_.next(wall_ns(facts, at_ns)));
   batch.end_record();
@@ -158,7 +165,7 @@ void PointRenderer::append_event(Batch& batch, const RunFacts& facts, std::int64
 void PointRenderer::append_account(Batch& batch, const RunFacts& facts, std::int64_t at_ns, const std::string& exporter,
                                    const exporters::SinkAccount& account) {
   InfluxPoint point(batch.bytes, "exporter");
-  point.tag("run", facts.run_id).tag("exporter", exporter);
+  tag_run(point, facts).tag("exporter", exporter);
   point.field("offered", account.offered).field("stored", account.stored).field("rejected", account.rejected);
   point.field("spilled", account.spilled).field("dropped", account.dropped);
   point.finish(account_clock_.next(wall_ns(facts, at_ns)));

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "loadgen/export/slowest_lines.hpp"
+
 namespace loadgen {
 namespace {
 
@@ -152,7 +154,7 @@ Json distribution_document(const exporters::Distribution& values) {
           {"histogram", histogram_bins(values)}};
 }
 
-Json report_document(const Json& summary, const RunTotals& totals, std::size_t max_points) {
+Json report_document(const Json& summary, const Scenario& scenario, const RunTotals& totals, std::size_t max_points) {
   Json distributions = Json::object();
   for (std::size_t metric = 0; metric < metric_count; ++metric) {
     const auto all = over_entries(totals.entries, static_cast<Metric>(metric));
@@ -163,7 +165,8 @@ Json report_document(const Json& summary, const RunTotals& totals, std::size_t m
           {"step_s", per_step},
           {"window_s", rounded(totals.facts.window.seconds())},
           {"series", series_document(group(totals.series, per_step))},
-          {"distributions", std::move(distributions)}};
+          {"distributions", std::move(distributions)},
+          {"slowest", slowest_document(scenario, totals.slowest)}};
 }
 
 }  // namespace loadgen

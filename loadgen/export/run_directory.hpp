@@ -18,7 +18,11 @@ inline constexpr std::string_view points = "points.lp";
 inline constexpr std::string_view run_hlog = "run.hlog";
 inline constexpr std::string_view mix_hlog = "mix.hlog";
 inline constexpr std::string_view influx_spill = "influx-spill.lp";
-inline constexpr std::string_view all[] = {summary, report, requests, points, run_hlog, mix_hlog, influx_spill};
+inline constexpr std::string_view shard = "shard.json";
+inline constexpr std::string_view shard_part = "shard.part.json";
+inline constexpr std::string_view slowest = "slowest.jsonl";
+inline constexpr std::string_view all[] = {summary,  report,       requests, points,     run_hlog,
+                                           mix_hlog, influx_spill, shard,    shard_part, slowest};
 }  // namespace run_file
 
 /// The name of a file of some run in the directory; empty: it holds none.

@@ -15,6 +15,8 @@
 #include "loadgen/export/report_data.hpp"
 #include "loadgen/export/request_line.hpp"
 #include "loadgen/export/run_directory.hpp"
+#include "loadgen/export/shard_file.hpp"
+#include "loadgen/export/slowest_lines.hpp"
 #include "loadgen/export/summary_json.hpp"
 
 namespace loadgen {
@@ -55,9 +57,11 @@ class DirectoryExport final : public RunExport {
 
   void on_interval(const Scenario& scenario, const RunFacts& facts, const Interval& interval) override;
   void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind, const std::string& text) override;
+  void on_checkpoint(const Scenario& scenario, const RunTotals& totals) override;
   Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) override;
 
  private:
+  Result<void, std::string> write_results(const RunTotals& totals, const Summary& summary);
   Result<void, std::string> open_file(Output& output);
   void begin_logs(const RunFacts& facts);
   void write_points(const Batch& batch) const;
@@ -76,6 +80,7 @@ class DirectoryExport final : public RunExport {
   Output points_{"points_lp", std::string(run_file::points), "", nullptr};
   Output influx_{"influx", "", std::string(run_file::influx_spill), nullptr};
   bool logs_begun_ = false;
+  bool has_slowest_ = false;
   std::int64_t next_account_ns_ = 0;  ///< 0 until the first interval
 };
 
@@ -192,12 +197,14 @@ std::vector<std::string> DirectoryExport::file_names(const Summary& summary) con
   std::vector<std::string> names = {std::string(run_file::summary), std::string(run_file::report)};
   for (const Output* output : {&requests_, &points_, &run_hlog_, &mix_hlog_})
     if (output->sink) names.push_back(output->file);
+  names.emplace_back(run_file::shard);
+  if (has_slowest_) names.emplace_back(run_file::slowest);
   const auto influx = summary.exporters.find(influx_.name);
   if (influx != summary.exporters.end() && !influx->second.spill_file.empty()) names.push_back(influx_.spill_file);
   return names;
 }
 
-Result<void, std::string> DirectoryExport::finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) {
+Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTotals& totals, Summary& summary) {
   begin_logs(totals.facts);
   if (has_points()) {
     settle_points();
@@ -206,9 +213,34 @@ Result<void, std::string> DirectoryExport::finish(const Scenario& scenario, cons
     write_points(batch);
   }
   close_outputs(summary);
-  const auto document = summary_document(scenario, summary, file_names(summary));
-  if (auto written = write_whole_file(dir_ / run_file::summary, render_json(document)); !written) return written;
-  return write_whole_file(dir_ / run_file::report, render_report(report_document(document, totals)));
+  has_slowest_ = totals.slowest.limit() > 0;
+  return write_results(totals, summary);
+}
+
+/// The shard last: where it is, all of the result is.
+Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals, const Summary& summary) {
+  const auto document = summary_document(scenario_, summary, file_names(summary));
+  const std::string report = render_report(report_document(document, scenario_, totals));
+  const std::pair<std::string_view, std::string> files[] = {
+      {run_file::summary, render_json(document)},
+      {run_file::report, report},
+      {run_file::slowest, has_slowest_ ? slowest_lines(scenario_, totals.slowest) : ""},
+      {run_file::shard, shard_text(make_shard_result(scenario_, totals, summary))}};
+  for (const auto& [name, text] : files) {
+    if (name == run_file::slowest && !has_slowest_) continue;
+    if (auto written = write_whole_file(dir_ / name, text); !written) return written;
+  }
+  std::error_code ignored;
+  std::filesystem::remove(dir_ / run_file::shard_part, ignored);
+  return {};
+}
+
+void DirectoryExport::on_checkpoint(const Scenario& scenario, const RunTotals& totals) {
+  const Summary nothing;
+  ShardResult part = make_shard_result(scenario, totals, nothing);
+  part.is_complete = false;
+  // Losing a checkpoint loses nothing as long as the run gets to its end; the next one says whether it can be written.
+  (void)write_whole_file(dir_ / run_file::shard_part, shard_text(part));
 }
 
 }  // namespace

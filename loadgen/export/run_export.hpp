@@ -33,6 +33,9 @@ class RunExport {
   virtual void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind,
                         const std::string& text) = 0;
 
+  /// What there is so far, in case the run does not get to its end: a shard.part.json. Called every ten seconds or so.
+  virtual void on_checkpoint(const Scenario& scenario, const RunTotals& totals) = 0;
+
   /// Drains every exporter (bounded wait), fills `summary.exporters`, then writes summary.json and report.html.
   /// The error names the file and the cause.
   virtual Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) = 0;

@@ -81,6 +81,7 @@ void Interval::add(Interval&& other) {
     rows.insert(rows.end(), std::move_iterator(other.rows.begin()), std::move_iterator(other.rows.end()));
     other.rows.clear();
   }
+  slowest.take(other.slowest);
   health.add_distributions(other.health);
   // CPU is judged by the busiest thread.
   if (other.health.cpu_ns > health.cpu_ns) {
@@ -96,6 +97,7 @@ void Interval::add(Interval&& other) {
 void Interval::reset() {
   for (auto& entry : entries) entry.reset();
   rows.clear();
+  slowest.reset();
   GeneratorHealth emptied;
   emptied.loop_lag = std::move(health.loop_lag);  // their memory is what is worth keeping
   emptied.recv_delay = std::move(health.recv_delay);

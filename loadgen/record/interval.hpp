@@ -12,6 +12,7 @@
 #include "loadgen/drive/request_record.hpp"
 #include "loadgen/plan/metric.hpp"
 #include "loadgen/record/request_metrics.hpp"
+#include "loadgen/record/slowest.hpp"
 
 namespace loadgen {
 
@@ -109,6 +110,7 @@ struct Interval {
   Phase phase = Phase::warmup;  ///< of the interval's end
   std::vector<EntryTally> entries;
   std::vector<RequestRow> rows;  ///< empty with RecordLevel::summary
+  SlowestRequests slowest;       ///< of the measured requests that ended in it
   GeneratorHealth health;
 
   /// Adds another worker's view of the same stretch and takes over its rows.

@@ -48,10 +48,11 @@ void count_error(const RequestRecord& record, EntryTally& tally) {
 
 }  // namespace
 
-Recorder::Recorder(const Scenario& scenario, const RunControl& control, RecordLevel level)
+Recorder::Recorder(const Scenario& scenario, const RunControl& control, RecordLevel level, std::uint32_t slowest)
     : scenario_(scenario),
       control_(control),
       level_(level),
+      slowest_limit_(slowest),
       loop_(is_open_loop(scenario) ? LoopKind::open : LoopKind::closed),
       in_flight_(scenario.mix.size()),
       current_(make_interval()) {}
@@ -59,6 +60,7 @@ Recorder::Recorder(const Scenario& scenario, const RunControl& control, RecordLe
 std::unique_ptr<Interval> Recorder::make_interval() const {
   auto interval = std::make_unique<Interval>();
   interval->entries.resize(scenario_.mix.size());
+  interval->slowest = SlowestRequests(slowest_limit_);
   return interval;
 }
 
@@ -95,7 +97,10 @@ void Recorder::on_request(const RequestRecord& record) {
   const RequestMetrics metrics = compute_metrics(record, loop_);
   ++tally.ended[static_cast<std::size_t>(record.phase)][static_cast<std::size_t>(record.outcome)];
   count_in_window(record, window(), tally);
-  if (record.phase == Phase::measure) record_measured(record, metrics, tally);
+  if (record.phase == Phase::measure) {
+    record_measured(record, metrics, tally);
+    current_.active().slowest.add(record, metrics, loop_);
+  }
   if (level_ == RecordLevel::all) current_.active().rows.push_back({record, metrics});
 }
 

@@ -15,7 +15,8 @@ namespace loadgen {
 class Recorder final : public WorkerObserver {
  public:
   /// `scenario` and `control` outlive the recorder.
-  Recorder(const Scenario& scenario, const RunControl& control, RecordLevel level);
+  /// Of the measured requests the `slowest` slowest of each interval are kept whole.
+  Recorder(const Scenario& scenario, const RunControl& control, RecordLevel level, std::uint32_t slowest = 0);
 
   void on_start(std::uint32_t entry) override;
   void on_request(const RequestRecord& record) override;
@@ -38,6 +39,7 @@ class Recorder final : public WorkerObserver {
   const Scenario& scenario_;
   const RunControl& control_;
   RecordLevel level_;
+  std::uint32_t slowest_limit_;
   LoopKind loop_;
   std::vector<std::uint32_t> in_flight_;  ///< by entry
   exporters::IntervalRecorder<Interval> current_;

@@ -50,6 +50,7 @@ struct RunTotals {
   std::vector<EntryTally> entries;  ///< by position in the mix
   GeneratorHealth health;
   std::vector<SeriesPoint> series;
+  SlowestRequests slowest;
 
   /// Adds one interval and its line of the series.
   void add(const Interval& interval);

@@ -79,6 +79,20 @@ void check_offered_rate(Table& table, const RunTotals& totals, const EntryTally&
                         percent(off), offered, planned));
 }
 
+/// Due in the window and sent in it. One request that crosses its edge is no matter.
+void check_achieved_rate(Table& table, const RunTotals& totals, const EntryTally& all) {
+  const auto planned = static_cast<double>(totals.facts.planned_in_window);
+  const auto achieved = static_cast<double>(all.achieved_in_window);
+  const std::string limits = "within 1 % of the plan and a request, suspect within 3 %";
+  if (planned <= 0) return table.add_unmeasured("achieved_rate", limits);
+  const double off = std::max(0.0, std::abs(achieved - planned) - 1) / planned;
+  table.add({"achieved_rate", fmt::format("{:.0f} sent, {:.0f} planned", achieved, planned), limits, achieved / planned,
+             judge(off, {0.01, 0.03})},
+            fmt::format("achieved_rate is {} off the plan ({:.0f} of {:.0f} requests were sent in the window): the "
+                        "generator fell behind or caught up; use more threads, shards or a lower rate",
+                        percent(off), achieved, planned));
+}
+
 std::uint64_t in_all_phases(const EntryTally& all, Outcome outcome) {
   return all.ended_in(Phase::warmup, outcome) + all.ended_in(Phase::measure, outcome) +
          all.ended_in(Phase::drain, outcome);
@@ -190,6 +204,7 @@ Validity judge_validity(const Scenario& scenario, const RunTotals& totals, const
   if (is_open_loop(scenario)) {
     check_lateness(table, all);
     check_offered_rate(table, totals, all);
+    check_achieved_rate(table, totals, all);
   }
   check_resources(table, totals, all);
   check_threads(table, totals.health);

@@ -73,9 +73,12 @@ function writeHeader() {
 
 function describeLoad() {
   const load = run.scenario.load;
+  const most = load.stages ? "up to " : "";
+  const think = load.think_time ? `, think time ${load.think_time}` : "";
+  const uneven = load.shape ? ` of CV ${significant(1 / Math.sqrt(load.shape))}` : "";
   return load.kind === "closed"
-    ? `${count(load.concurrency)} requests kept in flight (closed loop)`
-    : `${significant(load.rate, 4)} requests per second, ${run.scenario.arrivals} arrivals (open loop, seed ${run.scenario.seed})`;
+    ? `${most}${count(load.concurrency)} requests kept in flight (closed loop${think})`
+    : `${most}${significant(load.rate, 4)} requests per second, ${run.scenario.arrivals} arrivals${uneven} (open loop, seed ${run.scenario.seed})`;
 }
 
 function describeExclusions() {
@@ -199,6 +202,59 @@ function writeTables() {
   ], "No measured request ended.");
 }
 
+/// Sections that not every run has.
+function writeExtras() {
+  const precise = (ms) => (ms === null || ms === undefined ? "–" : ms.toLocaleString("en-US", { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
+  const show = (id) => at(`${id}-section`).removeAttribute("hidden");
+  if (run.truth) {
+    show("truth");
+    const t = run.truth;
+    at("truth-note").textContent =
+      `Milliseconds, beside the server's own record (${t.source}): ${count(t.matched)} requests matched by id, ` +
+      `${count(t.missing_in_truth)} measured ones are not in it, ${count(t.missing_in_run)} of it were not measured.`;
+    const rows = Object.entries(t.metrics).flatMap(([name, m]) =>
+      Object.entries(m).filter(([, v]) => v && v.measured !== undefined).map(([statistic, v]) => ({ name, statistic, ...v, off: m.request_error })));
+    table("truth", rows, [
+      { head: "Metric", cell: (r) => element("code", `${r.name} ${r.statistic.replace("_", ".")}`), text: true },
+      { head: "Measured", cell: (r) => precise(r.measured) },
+      { head: "True", cell: (r) => precise(r.true) },
+      { head: "Difference", cell: (r) => precise(r.error) },
+      { head: "Single requests off by: p50", cell: (r) => precise(r.off.p50) },
+      { head: "p99", cell: (r) => precise(r.off.p99) },
+      { head: "max", cell: (r) => precise(r.off.max) },
+    ], "No request of this run is in the server's record.");
+  }
+  if (report.slowest.length) {
+    show("slowest");
+    const cell = (ms) => (ms === null ? "–" : inMs(ms));
+    table("slowest", report.slowest, [
+      { head: "Request", cell: (r) => count(r.index) },
+      { head: "Entry", cell: (r) => r.entry, text: true },
+      { head: "Outcome", cell: (r) => r.outcome, text: true, sub: true },
+      { head: "Took", cell: (r) => cell(r.took_ms) },
+      { head: "Sent late", cell: (r) => cell(r.late_ms) },
+      { head: "Connect", cell: (r) => cell(r.connect_ms) },
+      { head: "First token", cell: (r) => cell(r.first_token_ms) },
+      { head: "Tokens", cell: (r) => count(r.tokens) },
+      { head: "After the first", cell: (r) => cell(r.last_token_ms) },
+      { head: "Longest pause", cell: (r) => (r.longest_gap ? `${inMs(r.longest_gap.ms)} after event ${r.longest_gap.after_event}` : "–") },
+      { head: "Read late by", cell: (r) => cell(r.recv_delay_max_ms) },
+    ], "");
+  }
+  if (run.shards.merged) {
+    show("shards");
+    table("shards", run.shards.merged, [
+      { head: "Shard", cell: (s) => String(s.index) },
+      { head: "Status", cell: (s) => (s.status === "complete" ? s.status : element("span", s.status, "tone poor")), text: true },
+      { head: "Host", cell: (s) => s.host, text: true },
+      { head: "Measured", cell: (s) => count(s.measured) },
+      { head: "Lateness p99", cell: (s) => precise(s.lateness_p99_ms) },
+      { head: "Start error", cell: (s) => precise(s.start_error_ms) },
+      { head: "Generator", cell: (s) => (s.validity ? status(s.validity) : "–"), text: true },
+    ], "");
+  }
+}
+
 function writeFacts() {
   const fill = (id, facts) => {
     for (const [name, value] of facts) if (value) at(id).append(element("dt", name), element("dd", value));
@@ -228,4 +284,5 @@ writeMeasured();
 writeAlerts();
 writeTiles();
 writeTables();
+writeExtras();
 writeFacts();

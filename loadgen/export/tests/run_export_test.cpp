@@ -131,7 +131,7 @@ TEST_F(RunExportTest, RecordingTheSummaryOnlyLeavesOutRequestsAndPoints) {
   EXPECT_FALSE(std::filesystem::exists(scratch / "out/requests.jsonl"));
   EXPECT_FALSE(std::filesystem::exists(scratch / "out/points.lp"));
   const auto summary = nlohmann::json::parse(read("summary.json"));
-  const nlohmann::json files = {"summary.json", "report.html", "run.hlog", "mix.hlog"};
+  const nlohmann::json files = {"summary.json", "report.html", "run.hlog", "mix.hlog", "shard.json"};
   EXPECT_EQ(summary["files"], files);
   for (const std::string name : files) EXPECT_GT(read(name).size(), 100u) << name;
 }

@@ -46,7 +46,20 @@ TEST_F(ValidityTest, AHealthyRunIsValidWithoutReasons) {
   const Validity validity = judge();
   EXPECT_EQ(validity.status, Health::valid);
   EXPECT_TRUE(validity.reasons.empty()) << validity.reasons.front();
-  EXPECT_EQ(validity.checks.size(), 12u);
+  EXPECT_EQ(validity.checks.size(), 13u);
+}
+
+TEST_F(ValidityTest, WhatWasDueInTheWindowMustHaveBeenSentInIt) {
+  all.achieved_in_window = 990 - 1;  // one request may cross the edge
+  EXPECT_EQ(row("achieved_rate").status, Health::valid);
+  all.achieved_in_window = 988;
+  EXPECT_EQ(row("achieved_rate").status, Health::suspect);
+  all.achieved_in_window = 1040;  // caught up with what was due before
+  EXPECT_EQ(row("achieved_rate").status, Health::invalid);
+  EXPECT_THAT(judge().reasons, testing::Contains(HasSubstr("achieved_rate is 3.9 % off the plan")));
+  totals.facts.planned_in_window = 2;
+  all.achieved_in_window = 1;
+  EXPECT_EQ(row("achieved_rate").status, Health::valid);
 }
 
 TEST_F(ValidityTest, LatenessLimitIsOnePercentOfTtftOrOneMillisecond) {

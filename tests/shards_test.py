@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+"""One run by several processes: their requests are those of one process, merged numbers are theirs, and what is missing is said."""
+import concurrent.futures
+import json
+import shutil
+import signal
+import subprocess
+import time
+
+import harness
+from harness import Server, load, loadgen, nearest_rank, run_dir, start_loadgen
+
+LEAD_S = 3  # from choosing the common start to it: enough for a busy machine to start a few processes
+
+
+def start_at():
+    return int(time.time()) + LEAD_S
+
+
+def shard(url, out, index, count, start, *flags):
+    return loadgen("run", "--target", url, "--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s", "--max-new-tokens", 4,
+                   "--shard", f"{index}/{count}", "--start-at", start, "--out", out, "--quiet", *flags)
+
+
+def run_shards(url, out, count, *flags, only=None):
+    """All of them at once; the outcome of each."""
+    start = start_at()
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        jobs = [pool.submit(shard, url, out, i, count, start, *flags) for i in (range(count) if only is None else only)]
+        return [job.result() for job in jobs]
+
+
+def merge(out, *flags):
+    result = loadgen("merge", out, "--out", out.parent / "merged", *flags)
+    result.out = out.parent / "merged"
+    return result
+
+
+def plan_of(requests):
+    """What was sent: number in the plan, entry, planned instant relative to the first request's (nanoseconds)."""
+    return sorted((r["index"], r["entry"]) for r in requests)
+
+
+class Shards(harness.Test):
+    def test_any_number_of_shards_sends_the_plan_of_one_process(self):
+        plans, offsets, measured = {}, {}, {}
+        flags = ("--rate", 60, "--arrivals", "gamma", "--cv", 2, "--requests", 150, "--seed", 11)
+        for count in (1, 3, 8):
+            with Server(ttft="10ms", gap="2ms") as server, run_dir() as out:
+                if count == 1:
+                    run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s",
+                               "--max-new-tokens", 4, *flags)
+                    self.assertIn(run.code, (0, 4), run)
+                else:
+                    for run in run_shards(server.url, out, count, *flags):
+                        self.assertIn(run.code, (0, 4), run)
+                    run = merge(out)
+                    self.assertIn(run.code, (0, 4), run)
+                    self.assertEqual(run.summary["shards"]["degraded"], [])
+                    self.assertEqual([s["status"] for s in run.summary["shards"]["merged"]], ["complete"] * count)
+                requests = run.requests
+                plans[count] = plan_of(requests)
+                starts = {}
+                for r in requests:  # each machine has its own clock; here they share one, so the plan begins at one instant
+                    starts[r["index"]] = r["stamps"]["intended_ns"]
+                first = min(starts.values())
+                offsets[count] = {i: at - first for i, at in starts.items()}
+                measured[count] = run.summary["counts"]["measured"]
+                self.assertEqual(len(server.truth()), 150, "the server got each request once")
+        self.assertEqual(measured, {1: 150, 3: 150, 8: 150})
+        for count in (3, 8):
+            self.assertEqual(plans[count], plans[1])
+            # Every shard turns the common start into its own clock by itself: to microseconds, milliseconds if it was interrupted.
+            for index, offset in offsets[count].items():
+                self.assertAlmostEqual(offset, offsets[1][index], delta=50e6)
+
+    def test_closed_loops_are_dealt_by_user(self):
+        for count in (1, 3):
+            with Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+                runs = run_shards(server.url, out, count, "--concurrency", 7, "--requests", 100)
+                for run in runs:
+                    self.assertIn(run.code, (0, 4), run)
+                run = merge(out)
+                self.assertIn(run.code, (0, 4), run)
+                self.assertEqual(sorted(r["index"] for r in run.requests), list(range(100)))
+                self.assertEqual(run.summary["counts"]["ok"], 100)
+
+    def test_merged_percentiles_are_those_of_all_requests(self):
+        with Server(ttft="20ms", gap="2ms") as server, run_dir() as out:
+            for run in run_shards(server.url, out, 3, "--rate", 100, "--duration", "2s"):
+                self.assertIn(run.code, (0, 4), run)
+            run = merge(out)
+            self.assertIn(run.code, (0, 4), run)
+            ok = [r for r in run.requests if r["phase"] == "measure" and r["outcome"] == "ok"]
+            s = run.summary
+            self.assertEqual(s["metrics"]["e2e"]["count"], len(ok))
+            for metric in ("ttft", "e2e", "e2e_sched"):
+                expected = nearest_rank([r["metrics"][metric] for r in ok], 0.5)
+                self.assertAlmostEqual(s["metrics"][metric]["p50"], expected, delta=expected * 0.0011 + 0.001)
+            self.assertAlmostEqual(s["rates"]["offered_rate"], s["rates"]["planned_rate"], delta=0.01)
+            log = (run.out / "run.hlog").read_text()
+            self.assertIn("Tag=ttft", log)
+            self.assertEqual({p.name for p in run.out.iterdir()},
+                             {"summary.json", "report.html", "requests.jsonl", "run.hlog", "mix.hlog", "slowest.jsonl"})
+            again = loadgen("merge", out, "--out", run.out)
+            self.assertEqual(again.code, 73, again)
+
+
+class Losses(harness.Test):
+    def test_a_missing_shard_and_a_foreign_one(self):
+        with Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            for run in run_shards(server.url, out, 3, "--rate", 50, "--requests", 60, "--gate", "errors <= 0", only=(0, 2)):
+                self.assertIn(run.code, (0, 4), run)
+            run = merge(out)
+            self.assertIn(run.code, (4, 5), run)
+            self.assertIn("shards 1 of 3 are missing", run.stdout.replace("\n", " "))
+            self.assertEqual(run.summary["verdict"], "inconclusive")
+            self.assertEqual(run.summary["shards"]["merged"][1]["status"], "missing")
+            shutil.rmtree(run.out)
+            judged = merge(out, "--allow-degraded")
+            self.assertIn(judged.code, (4, 5), judged)
+            self.assertEqual(judged.summary["verdict"], "pass")
+            shutil.rmtree(judged.out)
+            for run in run_shards(server.url, out, 3, "--rate", 50, "--requests", 61, "--gate", "errors <= 0", only=(1,)):
+                self.assertIn(run.code, (0, 4), run)
+            foreign = merge(out)
+            self.assertEqual(foreign.code, 65, foreign)
+            self.assertIn("not of one run", foreign.stderr)
+
+    def test_a_second_attempt_at_a_shard_is_refused_and_a_late_one_too(self):
+        with Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            flags = ("--rate", 50, "--requests", 20)
+            for run in run_shards(server.url, out, 2, *flags, only=(0,)):
+                self.assertIn(run.code, (0, 4), run)
+            before = (out / "shard-0" / "shard.json").read_bytes()
+            again = shard(server.url, out, 0, 2, start_at(), *flags)
+            self.assertEqual(again.code, 73, again)
+            self.assertEqual((out / "shard-0" / "shard.json").read_bytes(), before)
+            late = shard(server.url, out, 1, 2, int(time.time()) - 10, *flags)
+            self.assertEqual(late.code, 75, late)
+            self.assertFalse((out / "shard-1").exists(), "it left nothing")
+
+    def test_a_terminated_shard_leaves_what_it_has_at_once(self):
+        with Server(ttft="20s", gap="1ms") as server, run_dir() as out:
+            process = start_loadgen("run", "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s",
+                                    "--rate", 100, "--duration", "60s", "--shard", "0/2", "--start-at", int(time.time()) + 1,
+                                    "--out", out, "--quiet")
+            while not server.log.closed and process.poll() is None and not (out / "shard-0" / "run.hlog").exists():
+                time.sleep(0.05)
+            time.sleep(2)  # some hundred streams are open now, none of which will answer soon
+            asked = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            try:
+                _, stderr = process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+            self.assertLess(time.monotonic() - asked, 10, "without waiting for answers")
+            self.assertIn(process.returncode, (4, 5), stderr)
+            run = merge(out)
+            self.assertIn(run.code, (4, 5), run)
+            self.assertEqual([s["status"] for s in run.summary["shards"]["merged"]], ["truncated", "missing"])
+
+    def test_a_killed_shard_counts_with_its_last_checkpoint(self):
+        with Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            process = start_loadgen("run", "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s",
+                                    "--max-new-tokens", 4, "--rate", 20, "--duration", "120s", "--shard", "1/2", "--start-at",
+                                    int(time.time()) + 1, "--out", out, "--quiet")
+            part = out / "shard-1" / "shard.part.json"
+            give_up = time.monotonic() + 60
+            while not part.exists() and process.poll() is None and time.monotonic() < give_up:
+                time.sleep(0.1)
+            process.kill()
+            process.communicate()
+            self.assertTrue(part.exists())
+            run = merge(out)
+            self.assertIn(run.code, (4, 5), run)
+            self.assertEqual([s["status"] for s in run.summary["shards"]["merged"]], ["missing", "truncated"])
+            self.assertGreater(run.summary["counts"]["ok"], 20)
+
+
+class Usage(harness.Test):
+    def test_what_a_shard_needs(self):
+        base = ("run", "--target", "http://127.0.0.1:1", "--route", "tgi", "--requests", 5)
+        for flags, env, word in (
+                (("--rate", 5, "--warmup", "0s", "--shard", "0/2"), {}, "--start-at: is missing"),
+                (("--rate", 5, "--shard", "0/2", "--start-at", start_at()), {}, "--warmup: is missing"),
+                (("--concurrency", 2, "--warmup", "0s", "--shard", "0/3", "--start-at", start_at()), {}, "2 users cannot"),
+                (("--rate", 5, "--warmup", "0s"), {"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "2"}, "from open-mpi"),
+                (("--rate", 5, "--shard", "2/2"), {}, "must be k/N"),
+                (("--rate", 5, "--start-at", "tomorrow"), {}, "seconds since 1970")):
+            run = loadgen(*base, *flags, env=env)
+            self.assertEqual(run.code, 64, run)
+            self.assertIn(word, run.stderr)
+        self.assertEqual(loadgen("merge").code, 64)
+        self.assertEqual(loadgen("merge", "/nonexistent").code, 64)
+        with run_dir() as out:
+            out.mkdir()
+            empty = loadgen("merge", out, "--out", out / "m")
+            self.assertEqual(empty.code, 65, empty)
+            (out / "shard.json").write_text("{}")
+            damaged = loadgen("merge", out, "--out", out / "m")
+            self.assertEqual(damaged.code, 65, damaged)
+            self.assertIn("not whole", damaged.stderr)
+
+
+class Stages(harness.Test):
+    def test_a_ramp_is_followed(self):
+        with Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--max-new-tokens", 3,
+                       "--rate-stages", "to 100 for 2s, at 20 for 1s", "--arrivals", "constant")
+            self.assertIn(run.code, (0, 4), run)
+            offsets = sorted(r["stamps"]["intended_ns"] for r in run.requests)
+            seconds = [(at - offsets[0]) / 1e9 for at in offsets]
+            counts = [sum(s <= t < s + 1 for t in seconds) for s in range(3)]
+            for seen, planned in zip(counts, (25, 75, 20)):
+                self.assertAlmostEqual(seen, planned, delta=1)
+            self.assertEqual(run.summary["scenario"]["load"]["stages"][0], {"to": 100.0, "for_s": 2.0})
+
+    def test_users_come_and_go_and_think(self):
+        with Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--max-new-tokens", 2,
+                       "--concurrency-stages", "at 6 for 1s, at 2 for 1s, at 0 for 500ms", "--think-time", "50ms")
+            self.assertIn(run.code, (0, 4), run)
+            begin = min(r["stamps"]["intended_ns"] for r in run.requests)
+            users = {}
+            for r in run.requests:
+                users.setdefault(r["index"] % 6, []).append((r["stamps"]["intended_ns"] - begin) / 1e9)
+            self.assertEqual(set(users), set(range(6)))
+            for user, times in users.items():
+                self.assertLessEqual(max(times), 1.01 if user >= 2 else 2.01, "nobody starts who has left")
+                for before, after in zip(sorted(times), sorted(times)[1:]):
+                    self.assertGreaterEqual(after - before, 0.05, "each waits its think time")
+            dry = loadgen("run", "--target", server.url, "--route", "tgi", "--rate-stages", "to 100 for 2s, at 20 for 1s", "--dry-run")
+            self.assertEqual(dry.code, 0, dry)
+            self.assertIn("0 to 100 in 2s", dry.stdout)
+            self.assertIn("about 120 measured", dry.stdout)
+
+
+class Truth(harness.Test):
+    def test_the_difference_to_the_servers_record_is_told(self):
+        with Server(ttft="30ms", gap="5ms") as server, run_dir() as out:
+            run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 8, "--requests",
+                       200, "--warmup", "0s", "--max-new-tokens", 10, "--truth", server.truth_file, "--slowest", 5)
+            self.assertIn(run.code, (0, 4), run)
+            truth = run.summary["truth"]
+            self.assertEqual((truth["matched"], truth["missing_in_truth"], truth["missing_in_run"]), (200, 0, 0))
+            record = {int(t["client_id"].rsplit("-", 1)[1]): t for t in server.truth() if t.get("client_id")}
+            first = {i: (t["achieved_ns"][0] - t["recv_ns"]) * 1e-6 for i, t in record.items()}
+            self.assertAlmostEqual(truth["metrics"]["ttft"]["p50"]["true"], nearest_rank(first.values(), 0.5), places=6)
+            own = [r["metrics"]["ttft"] for r in run.requests]
+            self.assertAlmostEqual(truth["metrics"]["ttft"]["p50"]["measured"], nearest_rank(own, 0.5), places=6)
+            errors = [abs(r["metrics"]["ttft"] - first[r["index"]]) for r in run.requests]
+            self.assertAlmostEqual(truth["metrics"]["ttft"]["request_error"]["max"], max(errors), places=6)
+            self.assertIn("against the truth", run.stdout)
+            slowest = [json.loads(line) for line in (out / "slowest.jsonl").read_text().splitlines()]
+            self.assertEqual(len(slowest), 5)
+            took = sorted((r["metrics"]["e2e"] for r in run.requests), reverse=True)[:5]
+            self.assertEqual([round(s["took_ms"], 6) for s in slowest], [round(t, 6) for t in took])
+            self.assertEqual(len(slowest[0]["events"]), slowest[0]["chunks"])
+
+    def test_what_is_not_in_the_record_is_counted(self):
+        with Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            other = out.parent / "other.jsonl"
+            other.write_text('{"client_id":"someone-1","recv_ns":1,"achieved_ns":[2],"outcome":"ok"}\nnot json\n')
+            run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 1, "--requests", 3,
+                       "--warmup", "0s", "--max-new-tokens", 2, "--truth", other)
+            self.assertIn(run.code, (0, 4), run)
+            truth = run.summary["truth"]
+            self.assertEqual((truth["matched"], truth["missing_in_truth"], truth["unreadable_lines"]), (0, 3, 1))
+            self.assertIn("3 measured are not in the record", run.stdout)
+            self.assertEqual(load(out.parent / "x", "--target", server.url, "--route", "tgi", "--concurrency", 1, "--requests", 1,
+                                  "--warmup", "0s", "--truth", "/nonexistent").code, 1)
+
+
+if __name__ == "__main__":
+    harness.main()
