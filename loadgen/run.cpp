@@ -141,7 +141,10 @@ ExitCode run_load(const RunCommand& command) {
   }
   if (const auto code = claim_results(command)) return *code;
   auto exports = make_run_export(command.exports, command.scenario);
-  if (!exports) return complain(ExitCode::error, exports.error());
+  if (!exports) {
+    if (!command.shard.is_alone()) abandon_run_directory(command.exports.out_dir);  // the next attempt may have it
+    return complain(ExitCode::error, exports.error());
+  }
 
   const std::string run_id = run_id_of(command);
   announce(command, run_id);

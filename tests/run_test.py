@@ -151,7 +151,7 @@ class Recording(harness.Test):
             self.assertIn(load(out, *flags).code, (0, 4))
             before = (out / "summary.json").read_text()
             again = load(out, *flags)
-            self.assertEqual(again.code, 1)
+            self.assertEqual(again.code, 73)
             self.assertIn(str(out), again.stderr)
             self.assertEqual((out / "summary.json").read_text(), before)
 
