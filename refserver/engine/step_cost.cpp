@@ -78,6 +78,7 @@ CheckpointResult<CostPreset> load_cost_preset(const std::string& name_or_file) {
 
 std::vector<std::string> known_cost_presets() {
   std::vector<std::string> names;
+  names.reserve(kKnown.size());
   for (const Known& known : kKnown) names.emplace_back(known.name);
   return names;
 }
