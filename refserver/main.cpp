@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <optional>
 
+#include "refserver/calibrate.hpp"
 #include "refserver/commands.hpp"
 #include "refserver/config.hpp"
 #include "refserver/http/server.hpp"
@@ -17,6 +18,9 @@
 
 namespace refserver {
 namespace {
+
+/// At start, about so many milliseconds.
+constexpr std::uint32_t kCalibrationSamples = 64;
 
 /// Every connection is a descriptor; the soft limit is often 1024.
 void raise_descriptor_limit() {
@@ -43,9 +47,11 @@ ExitCode serve(ServerConfig config) {
   TokenQueue tokens;
   EngineBoard board;
   std::optional<TruthLog> truth_log;
-  if (!config.truth_log.empty()) truth_log.emplace(config.truth_log);
+  const Calibration calibration = calibrate(kCalibrationSamples);
+  fmt::print(stderr, "{}\n", describe(calibration));
+  if (!config.truth_log.empty()) truth_log.emplace(config.truth_log, to_json(calibration));
   ServerParts parts{config.models, config.limits, work, tokens, &board, truth_log ? &*truth_log : nullptr,
-                    config.faults};
+                    calibration,   config.faults};
   std::optional<Server> server;
   try {
     server.emplace(config.http, parts);

@@ -40,7 +40,8 @@ class CostServer:
         self.process.wait(timeout=30)
 
     def truth(self):
-        return [json.loads(line) for line in (self.dir / "truth.jsonl").read_text().splitlines()]
+        records = map(json.loads, (self.dir / "truth.jsonl").read_text().splitlines())
+        return [record for record in records if "recv_ns" in record]
 
     def generate(self, prompt):
         body = json.dumps({"inputs": prompt, "parameters": {"max_new_tokens": TOKENS}}).encode()

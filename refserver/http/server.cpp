@@ -71,6 +71,7 @@ class Server::Impl {
         signals_(io_) {
     listen(options_.port, std::nullopt);
     for (const ModelPort& own : options_.model_ports) listen(own.port, own.model);
+    if (parts.calibration) metrics_.set_calibration(*parts.calibration);
     tokens_.on_ready([this] { asio::post(io_, [this] { dispatch_tokens(); }); });
   }
 

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "refserver/api/calibration.hpp"
 #include "refserver/api/engine_meter.hpp"
 #include "refserver/api/fault_plan.hpp"
 #include "refserver/api/model_info.hpp"
@@ -26,9 +27,10 @@ struct ServerParts {
   RequestLimits limits;
   WorkQueue& work;
   TokenQueue& tokens;
-  const EngineBoard* board = nullptr;  ///< optional: where the engine says how it stands
-  TruthLog* truth_log = nullptr;       ///< optional
-  std::optional<FaultPlan> faults{};   ///< what to do wrong on purpose
+  const EngineBoard* board = nullptr;        ///< optional: where the engine says how it stands
+  TruthLog* truth_log = nullptr;             ///< optional
+  std::optional<Calibration> calibration{};  ///< to be shown on /metrics
+  std::optional<FaultPlan> faults{};         ///< what to do wrong on purpose
 };
 
 class Server {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exporters/prometheus.hpp"
+#include "refserver/api/calibration.hpp"
 #include "refserver/api/engine_meter.hpp"
 #include "refserver/api/generate_request.hpp"
 #include "refserver/error.hpp"
@@ -45,6 +46,7 @@ class ServerMetrics final : public EngineMeter {
     tokens_.increment();
   }
   void on_first_token(double seconds) { first_token_.observe(seconds); }
+  void set_calibration(const Calibration& calibration);
   void on_internal_error() { internal_errors_.increment(); }
   void set_connections(std::size_t connections) { connections_.set(static_cast<double>(connections)); }
 

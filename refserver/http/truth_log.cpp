@@ -79,8 +79,10 @@ void append_truth_line(const TruthRecord& record, std::string& out) {
   out += "}\n";
 }
 
-TruthLog::TruthLog(const std::string& path) : file_(path, std::ios::binary | std::ios::trunc) {
+TruthLog::TruthLog(const std::string& path, const std::string& first_line)
+    : file_(path, std::ios::binary | std::ios::trunc) {
   if (!file_) throw std::runtime_error(fmt::format("truth log {}: cannot be opened for writing", path));
+  if (!first_line.empty()) file_ << first_line << '\n';
   thread_ = std::thread([this] { run(); });
 }
 

@@ -45,8 +45,9 @@ void append_truth_line(const TruthRecord& record, std::string& out);
 
 class TruthLog {
  public:
-  /// Creates or empties the file. Throws std::runtime_error if it cannot be written.
-  explicit TruthLog(const std::string& path);
+  /// Creates or empties the file and writes `first_line`, if it is not empty. Throws std::runtime_error if the file
+  /// cannot be written.
+  explicit TruthLog(const std::string& path, const std::string& first_line = "");
   /// Writes what is left.
   ~TruthLog();
   TruthLog(const TruthLog&) = delete;

@@ -25,7 +25,7 @@ struct TestServer {
       : work(options.max_concurrent_requests),
         runtimes(test_runtimes(timing, settings, options.max_concurrent_requests)),
         server(prepared(options),
-               ServerParts{test_models(), limits, work, tokens, &board, truth_log, std::move(faults)}),
+               ServerParts{test_models(), limits, work, tokens, &board, truth_log, std::nullopt, std::move(faults)}),
         loop({on_device(runtimes), work, tokens, &board, &server.meter(), server.model_meters()}),
         thread([this] { server.run(); }) {}
   ~TestServer() { stop(); }
