@@ -70,6 +70,18 @@ def end_descendants(server_pid):
                 os.waitpid(pid, 0)
 
 
+def end_group(group):
+    """Asks what is left of a tool to end, gives it time to tidy up, then ends it."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        until = time.monotonic() + 3
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.killpg(group, sign)
+            while time.monotonic() < until:
+                os.waitpid(-group, os.WNOHANG)
+                os.killpg(group, 0)
+                time.sleep(0.05)
+
+
 def children_cpu():
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
@@ -81,15 +93,13 @@ def run_tree(command, environment, folder, limit_s, server_pid):
     with open(folder / "output.log", "w+") as log:
         process = subprocess.Popen(["taskset", "-c", str(CLIENT_CORE), *map(str, command)], stdin=subprocess.DEVNULL, stdout=log,
                                    stderr=subprocess.STDOUT, cwd=folder, start_new_session=True,
-                                   env={**os.environ, **{k: str(v) for k, v in environment.items()}})
+                                   env={**os.environ, "TMPDIR": str(folder), **{k: str(v) for k, v in environment.items()}})
         try:
             code = process.wait(timeout=limit_s)
         except subprocess.TimeoutExpired:
             code = None
         wall = time.monotonic() - began
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        end_group(process.pid)
         end_descendants(server_pid)
         log.seek(0)
         return code, log.read(), children_cpu() - before, wall

@@ -81,7 +81,8 @@ def best_rates(rows):
 
 
 def rates_text(rates):
-    lines = ["One-token streams, true TTFT 50 ms, evenly spaced. Honest: at least 95 % of the rate arrived, nothing failed, "
+    lines = ["One-token streams, true TTFT 50 ms, evenly spaced (in steps this short chance alone would move a Poisson rate by some "
+             "4 %). Honest: at least 95 % of the rate arrived, nothing failed, "
              "the tool does not call its run invalid, and the reported TTFT p99 is within 5 ms and 10 % of the true one.", "",
              "| tool | honest up to | TTFT p99 there | CPU per request there | server's core busy | first that failed, and why |",
              "|---" * 6 + "|"]
