@@ -85,6 +85,23 @@ class Shards(harness.Test):
                 self.assertEqual(sorted(r["index"] for r in run.requests), list(range(100)))
                 self.assertEqual(run.summary["counts"]["ok"], 100)
 
+    def test_latencies_keyed_by_the_request_are_those_of_one_process(self):
+        told = {}
+        for count in (1, 3, 8):
+            with Server(ttft="10ms+exp(20ms)", gap="uniform(1ms,5ms)") as server, run_dir() as out:
+                for run in run_shards(server.url, out, count, "--rate", 80, "--requests", 160, "--index-header", "x-sim-key"):
+                    self.assertIn(run.code, (0, 4), run)
+                run = merge(out)
+                self.assertIn(run.code, (0, 4), run)
+                self.assertEqual(run.summary["counts"]["ok"], 160)
+                # What the server had in mind for each token, from the arrival of the request: equal to the nanosecond.
+                told[count] = {int(t["client_id"].rsplit("-", 1)[1]): [due - t["recv_ns"] for due in t["due_ns"]]
+                               for t in server.truth() if t.get("client_id")}
+                self.assertEqual(len(told[count]), 160)
+        self.assertEqual(told[3], told[1])
+        self.assertEqual(told[8], told[1])
+        self.assertGreater(len({tuple(v) for v in told[1].values()}), 150, "they do differ from request to request")
+
     def test_merged_percentiles_are_those_of_all_requests(self):
         with Server(ttft="20ms", gap="2ms") as server, run_dir() as out:
             for run in run_shards(server.url, out, 3, "--rate", 100, "--duration", "2s"):
