@@ -38,7 +38,7 @@ RequestRecord worked_example() {
   arrives(205 * ms, "data: " + text_chunk("fg", 7) + "\n\n");
   arrives(206 * ms, "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":4,\"completion_tokens\":7}}\n\n");
   arrives(206 * ms + ms / 2, "data: [DONE]\n\n");
-  x.on_closed(0, 230 * ms);
+  x.on_closed(0, "", 230 * ms);
   return x.record;
 }
 
