@@ -1,93 +1,45 @@
-// The rounds of FIPS 180-4, section 6.2.
+// OpenSSL does the sums.
 #include "loadgen/export/sha256.hpp"
 
 #include <fmt/format.h>
+#include <openssl/evp.h>
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
+#include <array>
+#include <stdexcept>
 
 namespace loadgen {
 namespace {
 
-constexpr std::array<std::uint32_t, 64> round_constants = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2};
-
-std::uint32_t big_endian(const unsigned char* bytes) noexcept {
-  std::uint32_t word = 0;
-  for (int i = 0; i < 4; ++i) word = word << 8 | bytes[i];
-  return word;
-}
-
-std::array<std::uint32_t, 64> schedule_of(const unsigned char* block) noexcept {
-  std::array<std::uint32_t, 64> w{};
-  for (std::size_t i = 0; i < 16; ++i) w[i] = big_endian(block + 4 * i);
-  for (std::size_t i = 16; i < 64; ++i) {
-    const std::uint32_t a = std::rotr(w[i - 15], 7) ^ std::rotr(w[i - 15], 18) ^ (w[i - 15] >> 3);
-    const std::uint32_t b = std::rotr(w[i - 2], 17) ^ std::rotr(w[i - 2], 19) ^ (w[i - 2] >> 10);
-    w[i] = w[i - 16] + a + w[i - 7] + b;
-  }
-  return w;
+void must(int done) {
+  if (done != 1) throw std::runtime_error("SHA-256 is not available from OpenSSL");
 }
 
 }  // namespace
 
-void Sha256::add_block(const unsigned char* block) noexcept {
-  const auto w = schedule_of(block);
-  auto [a, b, c, d, e, f, g, h] = state_;
-  for (std::size_t i = 0; i < 64; ++i) {
-    const std::uint32_t s1 = std::rotr(e, 6) ^ std::rotr(e, 11) ^ std::rotr(e, 25);
-    const std::uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + round_constants[i] + w[i];
-    const std::uint32_t s0 = std::rotr(a, 2) ^ std::rotr(a, 13) ^ std::rotr(a, 22);
-    const std::uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
-    h = g;
-    g = f;
-    f = e;
-    e = d + t1;
-    d = c;
-    c = b;
-    b = a;
-    a = t1 + t2;
-  }
-  const std::array<std::uint32_t, 8> added = {a, b, c, d, e, f, g, h};
-  for (std::size_t i = 0; i < 8; ++i) state_[i] += added[i];
+void Sha256::Free::operator()(evp_md_ctx_st* context) const noexcept {
+  EVP_MD_CTX_free(context);
 }
 
-void Sha256::add(std::string_view bytes) noexcept {
-  total_bytes_ += bytes.size();
-  while (!bytes.empty()) {
-    const std::size_t taken = std::min(bytes.size(), pending_.size() - pending_bytes_);
-    std::memcpy(pending_.data() + pending_bytes_, bytes.data(), taken);
-    bytes.remove_prefix(taken);
-    pending_bytes_ += taken;
-    if (pending_bytes_ < pending_.size()) return;
-    add_block(pending_.data());
-    pending_bytes_ = 0;
-  }
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  must(context_ == nullptr ? 0 : EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+}
+
+void Sha256::add(std::string_view bytes) {
+  must(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()));
 }
 
 std::string Sha256::finish() {
-  const std::uint64_t bits = total_bytes_ * 8;
-  std::string padding(1, static_cast<char>(0x80));
-  padding.append((pending_.size() * 2 - 1 - 8 - pending_bytes_) % pending_.size(), '\0');
-  for (int shift = 56; shift >= 0; shift -= 8) padding += static_cast<char>(bits >> shift & 0xff);
-  add(padding);
+  std::array<unsigned char, 32> sum{};
+  must(EVP_DigestFinal_ex(context_.get(), sum.data(), nullptr));
   std::string hex;
-  for (const std::uint32_t word : state_) hex += fmt::format("{:08x}", word);
+  for (const unsigned char byte : sum) hex += fmt::format("{:02x}", byte);
   return hex;
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  Sha256 hash;
-  hash.add(bytes);
-  return hash.finish();
+  Sha256 sum;
+  sum.add(bytes);
+  return sum.finish();
 }
 
 }  // namespace loadgen
