@@ -288,6 +288,8 @@ def parse():
         parser.error(f"--parts: {', '.join(sorted(unknown))}: give streams, rates or both")
     if args.repeats < 1 or not all(size > 0 for size in args.sizes):
         parser.error("--repeats and --sizes: numbers above zero")
+    if args.out and not args.out.replace("-", "").isalnum():
+        parser.error("--out: a name of letters, digits and '-', without a folder")
     if not {CLIENT_CORE, SERVER_CORE} <= os.sched_getaffinity(0):
         parser.error(f"needs cores {CLIENT_CORE} and {SERVER_CORE}")
     return args
