@@ -13,6 +13,7 @@ namespace {
 /// Simulated KV memory holds no numbers, but its bookkeeping is real: about 7 bytes a slot.
 constexpr std::uint64_t kUsualSlots = std::uint64_t{2} << 20U;
 constexpr std::uint64_t kSlotsPerRequest = 1024;
+constexpr std::uint64_t kMostSlots = std::uint64_t{16} << 20U;
 constexpr std::uint64_t kDeviceSlots = 131'072;  ///< what 12 GiB hold beside the weights
 constexpr double kGibibyte = 1024.0 * 1024.0 * 1024.0;
 constexpr std::uint32_t kUsualStepTokens = 4096;
@@ -52,7 +53,7 @@ PoolLimits pool_limits(const EngineSettings& engine, std::uint32_t max_concurren
   PoolLimits limits;
   limits.has_free_steps = engine.kind == EngineKind::scripted;
   limits.kv_tokens = limits.has_free_steps
-                         ? std::max(kUsualSlots, std::uint64_t{max_concurrent_requests} * kSlotsPerRequest)
+                         ? std::clamp(max_concurrent_requests * kSlotsPerRequest, kUsualSlots, kMostSlots)
                          : kDeviceSlots;
   limits.drafts = engine.drafts;
   limits.batch_size =

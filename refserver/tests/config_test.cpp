@@ -162,6 +162,12 @@ TEST(Config, TheSchedulerGetsWhatWasAskedAndFitsItself) {
   EXPECT_THAT(describe(scheduler, 57'344), HasSubstr("1250 blocks of 32 tokens = 40000 tokens = 2.14 GiB"));
 }
 
+TEST(Config, SimulatedCachesGrowWithTheRequestsUpToALimit) {
+  EXPECT_EQ(pool_limits({}, 128).kv_tokens, 2U << 20U);
+  EXPECT_EQ(pool_limits({}, 4096).kv_tokens, 4U << 20U);
+  EXPECT_EQ(pool_limits({}, 1'000'000).kv_tokens, 16U << 20U);
+}
+
 TEST(Config, ACacheThatIsTooSmallIsRefusedWithTheNumbers) {
   EXPECT_THAT(complaint({"--max-batch-total-tokens", "1000"}),
               HasSubstr("model qwen2: max_total_tokens (32768) needs 2048 blocks of 16 slots; the pool has 62"));
