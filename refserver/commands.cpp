@@ -4,7 +4,9 @@
 #include <array>
 #include <string_view>
 
+#include "refserver/bench_command.hpp"
 #include "refserver/calibrate_command.hpp"
+#include "refserver/generate_command.hpp"
 #include "refserver/inspect_command.hpp"
 #include "refserver/plan_command.hpp"
 #include "refserver/simulate_command.hpp"
@@ -13,10 +15,12 @@
 namespace refserver {
 
 std::span<const OtherCommand> other_commands() {
-  static constexpr std::array<OtherCommand, 5> commands{
+  static constexpr std::array<OtherCommand, 7> commands{
       {{"synth", "write a model folder with made-up weights", run_synth},
        {"inspect", "check a model folder and say what is in it", run_inspect},
        {"plan", "say whether models fit a GPU, and how fast they could be at best", run_plan},
+       {"generate", "continue prompts with a model folder, on this machine", run_generate},
+       {"bench", "measure how fast a model folder generates on this machine", run_bench},
        {"simulate", "run requests through the scheduler in virtual time, beside what theory says", run_simulate},
        {"calibrate", "say how well this machine keeps time", run_calibrate}}};
   return commands;

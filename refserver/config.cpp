@@ -16,6 +16,8 @@
 namespace refserver {
 namespace {
 
+constexpr std::uint32_t kUsualTotalTokens = 32768;
+
 /// The checkpoint a short name stands for; other names stand for themselves.
 std::string checkpoint_of(const std::string& name) {
   if (name == "qwen2") return "Qwen2-7B-Instruct-GPTQ-Int4";
@@ -28,7 +30,14 @@ ModelInfo make_model(const ConfigDraft::Model& model, const ConfigDraft& draft) 
   info.name = model.name;
   info.served_name = model.served_name.empty() ? checkpoint_of(model.name) : model.served_name;
   info.default_new_tokens = draft.default_max_new_tokens;
-  info.max_total_tokens = model.max_total_tokens.value_or(draft.max_total_tokens);
+  const bool computes = draft.config.source == EngineSource::cpu;
+  if (computes && model.folder.empty()) {
+    throw BadValue(
+        fmt::format("model {}: the cpu engine needs its checkpoint: --model {}=FOLDER", model.name, model.name));
+  }
+  const std::uint32_t context = computes ? usual_context(model.folder) : 0;
+  info.max_total_tokens =
+      model.max_total_tokens.value_or(draft.max_total_tokens.value_or(context > 1 ? context : kUsualTotalTokens));
   info.max_input_tokens = model.max_input_tokens.value_or(draft.max_input_tokens.value_or(info.max_total_tokens - 1));
   if (info.name.empty()) throw BadValue("a model has an empty name");
   if (info.max_input_tokens >= info.max_total_tokens) {
@@ -237,7 +246,8 @@ void settle_config(ConfigDraft& draft) {
   settle_host(draft);
   settle_models(draft);
   const ServerConfig& config = draft.config;
-  for (std::size_t i = 0; i < config.models.size(); ++i) {
+  // What a computing engine has room for is known when its model is loaded.
+  for (std::size_t i = 0; config.source != EngineSource::cpu && i < config.models.size(); ++i) {
     const SchedulerConfig scheduler = make_scheduler_config(
         config.scheduler, config.models[i], pool_limits(config.engines[i], config.http.max_concurrent_requests));
     if (const auto problem = find_problem(scheduler)) {

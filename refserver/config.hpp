@@ -9,6 +9,7 @@
 #include "refserver/api/fault_plan.hpp"
 #include "refserver/api/model_info.hpp"
 #include "refserver/api/validate.hpp"
+#include "refserver/cpu_engine.hpp"
 #include "refserver/engine/make_engine.hpp"
 #include "refserver/exit_code.hpp"
 #include "refserver/http/options.hpp"
@@ -16,13 +17,18 @@
 
 namespace refserver {
 
+/// What generates: engines that only keep time, or checkpoints on this machine.
+enum class EngineSource : std::uint8_t { simulated, cpu };
+
 struct ServerConfig {
   HttpOptions http;
   RequestLimits limits;
   SchedulerSettings scheduler;
   std::vector<ModelInfo> models;
-  std::vector<std::string> folders;           ///< one per model: its checkpoint; empty: none
-  std::vector<double> weights;                ///< one per model: its share of the device's time
+  std::vector<std::string> folders;  ///< one per model: its checkpoint; empty: none
+  std::vector<double> weights;       ///< one per model: its share of the device's time
+  EngineSource source = EngineSource::simulated;
+  CpuSettings cpu;
   std::vector<EngineSettings> engines;        ///< one per model
   std::vector<std::uint64_t> kv_token_bytes;  ///< one per model: what a token of KV cache would take; 0: not known
   std::vector<Stall> stalls;                  ///< of all simulated engines

@@ -26,7 +26,7 @@ struct ConfigDraft {
   std::string preset;                             ///< of costs; empty: by the model's family
   std::optional<std::uint32_t> max_input_tokens;  ///< empty: one less than the total
   std::optional<std::uint32_t> max_input_length;  ///< the same by its old name
-  std::uint32_t max_total_tokens = 32768;
+  std::optional<std::uint32_t> max_total_tokens;  ///< empty: 32768; of a checkpoint that computes, what is usual
   std::uint32_t default_max_new_tokens = 100;
   std::optional<std::string> hostname;  ///< TGI's name of `host`, which may be no address
   std::vector<std::pair<std::string, std::uint16_t>> model_ports;
@@ -61,6 +61,8 @@ struct Field {
   std::function<void(ConfigDraft&, const std::string&)> apply;
 };
 
+/// Those of the engine that computes; a part of config_fields.
+std::vector<Field> cpu_fields();
 /// Every field but `models`.
 const std::vector<Field>& config_fields();
 

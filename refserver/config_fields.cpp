@@ -65,10 +65,12 @@ std::string parse_host(const std::string& text) {
   throw BadValue(fmt::format("'{}' is not an IP address such as 127.0.0.1, 0.0.0.0 or ::1", text));
 }
 
-EngineKind parse_engine(const std::string& text) {
-  if (text == "simulated") return EngineKind::scripted;
-  if (text == "cost") return EngineKind::cost;
-  throw BadValue(fmt::format("'{}' is not an engine; there are: simulated, cost", text));
+void set_engine(ConfigDraft& draft, const std::string& text) {
+  if (text != "simulated" && text != "cost" && text != "cpu") {
+    throw BadValue(fmt::format("'{}' is not an engine; there are: simulated, cost, cpu", text));
+  }
+  draft.config.source = text == "cpu" ? EngineSource::cpu : EngineSource::simulated;
+  draft.engine.kind = text == "cost" ? EngineKind::cost : EngineKind::scripted;
 }
 
 BatchKind parse_batch(const std::string& text) {
@@ -179,7 +181,8 @@ std::vector<Field> limit_fields() {
        [](Draft& d, const std::string& v) { d.max_input_tokens = parse_number<std::uint32_t>(v, 1, 10'000'000); }},
       {"max_input_length", "N", "the same by its old name", kTgi, kValue,
        [](Draft& d, const std::string& v) { d.max_input_length = parse_number<std::uint32_t>(v, 1, 10'000'000); }},
-      {"max_total_tokens", "N", "prompt and answer together (default 32768)", kTgi, kValue,
+      {"max_total_tokens", "N", "prompt and answer together (default 32768; cpu engine: the model's, at most 4096)",
+       kTgi, kValue,
        [](Draft& d, const std::string& v) { d.max_total_tokens = parse_number<std::uint32_t>(v, 2, 10'000'000); }},
       {"default_max_new_tokens", "N", "answer length where the client names none (default 100)", kOurs, kValue,
        [](Draft& d, const std::string& v) {
@@ -253,9 +256,9 @@ std::vector<Field> scheduler_fields() {
 std::vector<Field> engine_fields() {
   return {
       {"engine", "NAME",
-       "what generates: simulated (default; token times from a script, whatever the load) or cost (steps that take as "
-       "long as a device's would)",
-       kOurs, kValue, [](Draft& d, const std::string& v) { d.engine.kind = parse_engine(v); }},
+       "what generates: simulated (default; token times from a script, whatever the load), cost (steps that take as "
+       "long as a device's would) or cpu (the models' checkpoints, computed here)",
+       kOurs, kValue, set_engine},
       {"sim_ttft", "TIME",
        "simulated engine: from the arrival of a request to its first token: a time or a distribution such as "
        "exp(100ms) (default 100ms)",
@@ -295,7 +298,7 @@ std::vector<Field> engine_fields() {
 const std::vector<Field>& config_fields() {
   static const std::vector<Field> table = [] {
     std::vector<Field> all;
-    for (auto part : {network_fields(), limit_fields(), scheduler_fields(), engine_fields()}) {
+    for (auto part : {network_fields(), limit_fields(), scheduler_fields(), engine_fields(), cpu_fields()}) {
       std::move(part.begin(), part.end(), std::back_inserter(all));
     }
     return all;

@@ -6,6 +6,7 @@
 namespace refserver {
 
 std::vector<ModelRuntime> make_runtimes(const ServerConfig& config) {
+  if (config.source == EngineSource::cpu) return make_cpu_runtimes(config);
   std::vector<MadeEngine> made = make_engines(config.engines, config.stalls);
   std::vector<ModelRuntime> runtimes;
   for (std::size_t i = 0; i < made.size(); ++i) {

@@ -31,22 +31,29 @@ Result<TransformerModel, std::string> load_transformer_model(const std::filesyst
                                                              const EngineSetup& setup) {
   auto opened = open_model_folder(folder);
   if (opened.has_error()) return opened.error().message();
+  return load_transformer_model(std::move(*opened), backend, setup);
+}
+
+Result<TransformerModel, std::string> load_transformer_model(ModelFolder folder,
+                                                             const std::shared_ptr<kernels::Backend>& backend,
+                                                             const EngineSetup& setup) {
   TransformerModel model;
-  model.folder = std::move(*opened);
+  model.folder = std::move(folder);
+  const std::string& name = model.folder.name;
   const ModelConfig& config = model.folder.checkpoint->config();
   HostMemoryRequest request = setup.memory;
   if (request.context_tokens == 0)
     request.context_tokens = std::min<std::uint64_t>(config.max_positions, kUsualContext);
   if (request.context_tokens > config.max_positions) {
-    return fmt::format("{}: has {} positions, too few for a context of {}", folder.string(), config.max_positions,
+    return fmt::format("{}: has {} positions, too few for a context of {}", name, config.max_positions,
                        request.context_tokens);
   }
   request.logit_rows = std::min(request.logit_rows, setup.max_batch_size);
   auto plan = plan_host_memory(*model.folder.checkpoint, request);
-  if (plan.has_error()) return fmt::format("{}: {}", folder.string(), plan.error());
+  if (plan.has_error()) return fmt::format("{}: {}", name, plan.error());
   model.memory = *plan;
   auto weights = upload_weights(*backend, model.folder.checkpoint, request.head);
-  if (weights.has_error()) return fmt::format("{}: {}", folder.string(), weights.error().text);
+  if (weights.has_error()) return fmt::format("{}: {}", name, weights.error().text);
   const TransformerLimits limits{.rows = request.pass_rows,
                                  .logit_rows = request.logit_rows,
                                  .blocks = model.memory.kv_blocks,
@@ -59,8 +66,7 @@ Result<TransformerModel, std::string> load_transformer_model(const std::filesyst
   options.usable_tokens = model.folder.tokenizer->size();
   options.end_tokens = model.folder.end_tokens;
   model.engine = std::make_unique<TransformerEngine>(std::move(transformer), std::move(options));
-  model.scheduler.pool = {
-      .model = folder.string(), .blocks = model.memory.kv_blocks, .block_size = request.block_tokens};
+  model.scheduler.pool = {.model = name, .blocks = model.memory.kv_blocks, .block_size = request.block_tokens};
   model.scheduler.max_total_tokens = static_cast<std::uint32_t>(request.context_tokens);
   model.scheduler.max_batch_size = setup.max_batch_size;
   // One pass per step: whoever is decoding waits for no more than that of somebody else's prompt.

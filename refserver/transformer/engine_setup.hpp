@@ -40,8 +40,12 @@ struct TransformerModel {
   SchedulerConfig scheduler;  ///< pool and limits that fit the engine; the rest as by default
 };
 
-/// Loads a folder. The error names the file, or says with numbers what does not fit.
+/// Opens a folder and loads it. The error names the file, or says with numbers what does not fit.
 Result<TransformerModel, std::string> load_transformer_model(const std::filesystem::path& folder,
+                                                             const std::shared_ptr<kernels::Backend>& backend,
+                                                             const EngineSetup& setup);
+/// The same for a folder that is open already.
+Result<TransformerModel, std::string> load_transformer_model(ModelFolder folder,
                                                              const std::shared_ptr<kernels::Backend>& backend,
                                                              const EngineSetup& setup);
 

@@ -36,18 +36,21 @@ void add_once(std::vector<TokenId>& ids, TokenId id) {
 
 }  // namespace
 
-CheckpointResult<ModelFolder> open_model_folder(const fs::path& folder) {
+CheckpointResult<ModelFolder> open_model_folder(const fs::path& folder,
+                                                std::shared_ptr<const tokenizer::Tokenizer> tokenizer) {
   auto checkpoint = Checkpoint::open(folder);
   if (checkpoint.has_error()) return checkpoint.error();
   ModelFolder model;
+  model.name = folder.string();
   model.checkpoint = std::make_shared<const Checkpoint>(std::move(*checkpoint));
   model.warnings = model.checkpoint->warnings();
   const std::string file = (folder / "tokenizer.json").string();
-  auto tokenizer = tokenizer::Tokenizer::from_file(folder);
-  if (tokenizer.has_error()) {
-    return CheckpointError{CheckpointErrc::unsupported, file, "", tokenizer.error().text};
+  if (tokenizer == nullptr) {
+    auto read = tokenizer::Tokenizer::from_file(folder);
+    if (read.has_error()) return CheckpointError{CheckpointErrc::unsupported, file, "", read.error().text};
+    tokenizer = std::move(*read);
   }
-  model.tokenizer = std::move(*tokenizer);
+  model.tokenizer = std::move(tokenizer);
   const ModelConfig& config = model.checkpoint->config();
   if (model.tokenizer->size() > config.vocab_size) {
     return CheckpointError{CheckpointErrc::bad_field, file, "",

@@ -14,6 +14,7 @@
 namespace refserver {
 
 struct ModelFolder {
+  std::string name;  ///< its path, for messages
   std::shared_ptr<const Checkpoint> checkpoint;
   std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
   /// Of generation_config.json, config.json and tokenizer_config.json, each once.
@@ -23,7 +24,9 @@ struct ModelFolder {
   TokenVocabulary vocabulary() const { return {tokenizer, end_tokens}; }
 };
 
-/// Weights are mapped, not read. Refuses a tokenizer with ids the model has no embedding for.
-CheckpointResult<ModelFolder> open_model_folder(const std::filesystem::path& folder);
+/// Weights are mapped, not read. Refuses a tokenizer with ids the model has no embedding for. `tokenizer` is the
+/// folder's where it has been read already, else empty.
+CheckpointResult<ModelFolder> open_model_folder(const std::filesystem::path& folder,
+                                                std::shared_ptr<const tokenizer::Tokenizer> tokenizer = nullptr);
 
 }  // namespace refserver

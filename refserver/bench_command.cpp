@@ -1,0 +1,213 @@
+// Flags to loads, runs to medians, medians to a table and a JSON file.
+#include "refserver/bench_command.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "refserver/engine_flags.hpp"
+#include "refserver/transformer/measure.hpp"
+
+namespace refserver {
+namespace {
+
+using OrderedJson = nlohmann::ordered_json;
+
+struct BenchFlags {
+  EngineFlags engine;
+  std::uint32_t prompt = 128;
+  std::uint32_t decode = 64;
+  std::vector<std::uint32_t> batches{1, 8};
+  std::uint32_t runs = 5;
+  std::vector<std::string> compare{"continuous"};
+  bool measures_without_kv = false;
+  bool measures_cold_start = false;
+  std::string out;
+};
+
+void add_flags(CLI::App& app, BenchFlags& flags) {
+  add_engine_flags(app, flags.engine);
+  const CLI::Range count(1, 100'000);
+  app.add_option("--prompt", flags.prompt, "tokens of each prompt (default 128)")->check(count);
+  app.add_option("--decode", flags.decode, "tokens of each answer (default 64)")->check(count);
+  app.add_option("--batch", flags.batches, "numbers of requests, queued at once (default 1,8)")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 256));
+  app.add_option("--runs", flags.runs, "of each load, after one that does not count; medians are reported (default 5)")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--compare", flags.compare, "how requests run: serial, static, continuous (default continuous)")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"serial", "static", "continuous"}));
+  app.add_flag("--no-kv-cache", flags.measures_without_kv,
+               "also one request with every token computed from the whole text");
+  app.add_flag("--cold-start", flags.measures_cold_start,
+               "also from opening the folder to the first token, in this process");
+  app.add_option("--out", flags.out, "also write everything to this file as JSON")->type_name("FILE");
+}
+
+BatchKind kind_of(const std::string& name) {
+  if (name == "serial") return BatchKind::serial;
+  return name == "static" ? BatchKind::fixed : BatchKind::continuous;
+}
+
+/// The loads of a run of the command, each with its name.
+std::vector<std::pair<std::string, MeasuredLoad>> loads_of(const BenchFlags& flags) {
+  std::vector<std::pair<std::string, MeasuredLoad>> loads;
+  for (const std::uint32_t batch : flags.batches) {
+    for (const std::string& name : flags.compare) {
+      loads.push_back({name,
+                       {.prompt_tokens = flags.prompt,
+                        .new_tokens = flags.decode,
+                        .requests = batch,
+                        .batch = batch,
+                        .kind = kind_of(name)}});
+    }
+  }
+  if (flags.measures_without_kv) {
+    loads.push_back({"no KV cache", {.prompt_tokens = flags.prompt, .new_tokens = flags.decode, .keeps_kv = false}});
+  }
+  return loads;
+}
+
+struct Column {
+  const char* name;
+  double Measurement::*value;
+};
+constexpr Column kColumns[] = {{"seconds", &Measurement::seconds},
+                               {"first_token_ms", &Measurement::first_token_ms},
+                               {"gap_ms", &Measurement::gap_ms},
+                               {"prompt_tokens_per_s", &Measurement::prompt_tokens_per_s},
+                               {"decode_tokens_per_s", &Measurement::decode_tokens_per_s},
+                               {"tokens_per_s", &Measurement::tokens_per_s}};
+
+OrderedJson measure_load(TransformerModel& model, const std::string& name, const MeasuredLoad& load,
+                         std::uint32_t runs) {
+  OrderedJson json{{"how", name}, {"requests", load.requests}};
+  const Measurement warm_up = measure(model, load);
+  std::vector<Measurement> measured;
+  for (std::uint32_t i = 0; i < runs; ++i) {
+    measured.push_back(measure(model, load));
+    if (measured.back().ids != warm_up.ids) throw std::runtime_error("two runs gave different tokens");
+  }
+  for (const Column& column : kColumns) {
+    std::vector<double> values;
+    for (const Measurement& one : measured) values.push_back(one.*column.value);
+    json[column.name] = median(values);
+    json["runs"][column.name] = values;
+  }
+  return json;
+}
+
+void print_table(const OrderedJson& report) {
+  fmt::print("| {:12} | {:>8} | {:>8} | {:>14} | {:>8} | {:>10} | {:>10} | {:>10} |\n", "how", "requests", "seconds",
+             "first token ms", "gap ms", "prompt t/s", "decode t/s", "total t/s");
+  fmt::print("|---|---:|---:|---:|---:|---:|---:|---:|\n");
+  for (const OrderedJson& load : report["loads"]) {
+    const auto number = [&](const char* name) { return load[name].get<double>(); };
+    fmt::print("| {:12} | {:>8} | {:>8.3f} | {:>14.1f} | {:>8.2f} | {:>10.1f} | {:>10.1f} | {:>10.1f} |\n",
+               load["how"].get<std::string>(), load["requests"].get<int>(), number("seconds"), number("first_token_ms"),
+               number("gap_ms"), number("prompt_tokens_per_s"), number("decode_tokens_per_s"), number("tokens_per_s"));
+  }
+  const auto mb = [&](const char* name) { return report["memory"][name].get<double>() / 1e6; };
+  fmt::print(
+      "\nmemory: weights {:.0f} MB ({:.0f} MB more mapped), keys and values {:.0f} MB, buffers {:.0f} MB; resident "
+      "{:.0f} MB, at most {:.0f} MB\n",
+      mb("weights"), mb("mapped"), mb("kv"), mb("buffers"), mb("resident"), mb("resident_peak"));
+  if (report.contains("cold_start_s")) fmt::print("cold start: {:.3f} s\n", report["cold_start_s"].get<double>());
+}
+
+OrderedJson describe_run(const BenchFlags& flags, const LocalModel& local) {
+  const ModelConfig& config = local.model.folder.checkpoint->config();
+  return {{"model", flags.engine.model},
+          {"architecture", name_of(config.architecture)},
+          {"layers", config.layers},
+          {"hidden_size", config.hidden_size},
+          {"backend", local.backend->name()},
+          {"precision", flags.engine.backend.precision == kernels::Precision::exact ? "exact" : "fast"},
+          {"threads", flags.engine.backend.threads},
+          {"prompt_tokens", flags.prompt},
+          {"new_tokens", flags.decode},
+          {"runs", flags.runs}};
+}
+
+OrderedJson memory_json(const HostMemoryPlan& plan) {
+  const ResidentMemory resident = resident_memory();
+  return {{"weights", plan.weight_bytes},  {"mapped", plan.mapped_bytes}, {"kv", plan.kv_bytes()},
+          {"buffers", plan.buffer_bytes},  {"resident", resident.total},  {"resident_anonymous", resident.anonymous},
+          {"resident_peak", resident.peak}};
+}
+
+ExitCode write_report(const OrderedJson& report, const std::string& path) {
+  std::ofstream file(path);
+  file << report.dump(2, ' ', false, OrderedJson::error_handler_t::replace) << '\n';
+  file.flush();
+  if (file) return ExitCode::ok;
+  fmt::print(stderr, "refserver: {}: cannot be written\n", path);
+  return ExitCode::error;
+}
+
+ExitCode bench(const BenchFlags& flags) {
+  const TimePoint start = Clock::now();
+  auto local = load_local_model(flags.engine);
+  if (local.has_error()) {
+    fmt::print(stderr, "refserver: {}\n", local.error());
+    return ExitCode::bad_data;
+  }
+  OrderedJson report = describe_run(flags, *local);
+  if (flags.measures_cold_start) {
+    measure(local->model, {.prompt_tokens = flags.prompt, .new_tokens = 1});
+    report["cold_start_s"] = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  for (const auto& [name, load] : loads_of(flags)) {
+    report["loads"].push_back(measure_load(local->model, name, load, flags.runs));
+  }
+  report["memory"] = memory_json(local->model.memory);
+  print_table(report);
+  return flags.out.empty() ? ExitCode::ok : write_report(report, flags.out);
+}
+
+constexpr const char* kFooter = R"(
+Requests are queued at once with made-up prompts that share nothing; a run ends with the last token. gap is the median from
+token to token; prompt t/s counts until the last first token, decode t/s from then on, total t/s everything. Every run of a
+load must give the same tokens, or the command fails.
+
+Example:
+  refserver synth --size qwen2-0.5b --out models/half
+  refserver bench --model models/half --prompt 128 --decode 64 --batch 1,8 --compare serial,continuous --precision fast
+
+Exit codes: 0 measured, 1 the model failed or a file could not be written, 64 bad usage, 65 the folder cannot be used.)";
+
+}  // namespace
+
+ExitCode run_bench(int argc, const char* const* argv) {
+  CLI::App app("Measure how fast a model folder generates on this machine.", "refserver bench");
+  app.footer(kFooter);
+  BenchFlags flags;
+  add_flags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? ExitCode::ok : ExitCode::bad_usage;
+  }
+  const std::uint32_t needed = flags.prompt + flags.decode;
+  if (flags.engine.setup.memory.context_tokens == 0) flags.engine.setup.memory.context_tokens = needed;
+  if (flags.engine.setup.memory.context_tokens < needed) {
+    fmt::print(stderr, "refserver: --context {} is less than --prompt and --decode together\n",
+               flags.engine.setup.memory.context_tokens);
+    return ExitCode::bad_usage;
+  }
+  std::uint64_t most = 1;
+  for (const std::uint32_t batch : flags.batches) most = std::max<std::uint64_t>(most, batch);
+  // Whole blocks for each, so that nobody is preempted.
+  const std::uint64_t block = flags.engine.setup.memory.block_tokens;
+  flags.engine.setup.memory.wanted_tokens = most * ((needed + block - 1) / block) * block;
+  flags.engine.setup.max_batch_size = static_cast<std::uint32_t>(most);
+  return bench(flags);
+}
+
+}  // namespace refserver

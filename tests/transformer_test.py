@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Checkpoints that compute, as users run them: `generate` and `bench` on the command line, the same tokens over HTTP.
+
+What is generated is compared between the ways of asking for it; that it is right is shown by refserver's own tests against
+tests/golden/transformer.
+"""
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+import urllib.request
+
+from harness import BIN, Server
+
+PROMPTS = ["What is a plumb line?", "Ein Lot ist eine Schnur", "def f(x):\n    return", "1 2 3 4 5 6 7 8 9 " * 12]
+
+
+def refserver(*args, code=0, stdin=None):
+    done = subprocess.run([str(a) for a in (BIN / "refserver", *args)], capture_output=True, text=True, timeout=100, input=stdin)
+    assert done.returncode == code, (args, done.returncode, done.stdout, done.stderr)
+    return done
+
+
+def post(url, body):
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+class Transformer(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = pathlib.Path(tempfile.mkdtemp(prefix="transformer-"))
+        cls.qwen2, cls.llama = cls.dir / "qwen2", cls.dir / "llama"
+        refserver("synth", "--arch", "qwen2", "--seed", 3, "--group-size", 32, "--out", cls.qwen2)
+        refserver("synth", "--arch", "llama", "--seed", 4, "--group-size", 32, "--desc-act", "--out", cls.llama)
+        cls.prompts = cls.dir / "prompts.jsonl"
+        cls.prompts.write_text("".join(json.dumps(p) + "\n" for p in PROMPTS[:2]) +
+                               "".join(json.dumps({"prompt": p}) + "\n" for p in PROMPTS[2:]))
+
+    @classmethod
+    def tearDownClass(cls):
+        shutil.rmtree(cls.dir)
+
+    def generate(self, folder, *flags):
+        done = refserver("generate", "--model", folder, "--prompts", self.prompts, "--max-new-tokens", 20, "--ignore-eos", *flags)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_one_by_one_and_together(self):
+        for folder in (self.qwen2, self.llama):
+            together = self.generate(folder, "--batch", 4)
+            self.assertEqual(together, self.generate(folder, "--batch", 1))
+            self.assertEqual([a["prompt"] for a in together], PROMPTS)
+            self.assertTrue(all(len(a["token_ids"]) == 20 and a["finish_reason"] == "length" for a in together))
+            alone = refserver("generate", "--model", folder, "--max-new-tokens", 20, "--ignore-eos", PROMPTS[1])
+            self.assertEqual(alone.stdout, together[1]["text"] + "\n")
+            self.assertIn("20 tokens in", alone.stderr)
+
+    def test_seeds(self):
+        draw = ("--temperature", "1.0", "--top-p", "0.9", "--seed")
+        first = self.generate(self.qwen2, *draw, 1, "--batch", 4)
+        self.assertEqual(first, self.generate(self.qwen2, *draw, 1, "--batch", 2))
+        self.assertNotEqual(first, self.generate(self.qwen2, *draw, 2))
+        self.assertNotEqual(first, self.generate(self.qwen2))
+
+    def test_chat_and_stdin(self):
+        chat = refserver("generate", "--model", self.qwen2, "--chat", "-", "--max-new-tokens", 8, stdin="Hello")
+        plain = refserver("generate", "--model", self.qwen2, "-", "--max-new-tokens", 8, stdin="Hello")
+        count = lambda done: int(done.stderr.splitlines()[-1].split()[0])
+        self.assertGreater(count(chat), count(plain))
+
+    def test_what_cannot_be_done(self):
+        missing = refserver("generate", "--model", self.dir / "none", "x", code=65)
+        self.assertIn("is not a folder", missing.stderr)
+        small = refserver("generate", "--model", self.qwen2, "--memory-mb", 1, "x", code=65)
+        self.assertRegex(small.stderr, r"does not fit 1 MB: weights take \d+ MB, buffers \d+ MB, and \d+ tokens")
+        long = refserver("generate", "--model", self.qwen2, "--context", 16, "word " * 40, code=65)
+        self.assertIn("longer than the context", long.stderr)
+        backend = refserver("generate", "--model", self.qwen2, "--backend", "abacus", "x", code=65)
+        self.assertIn("no backend abacus, but", backend.stderr)
+        self.prompts_file("bad.jsonl", '"good"\n{"inputs": 3}\n')
+        bad = refserver("generate", "--model", self.qwen2, "--prompts", self.dir / "bad.jsonl", code=65)
+        self.assertIn("bad.jsonl:2: expected a JSON string", bad.stderr)
+
+    def prompts_file(self, name, text):
+        (self.dir / name).write_text(text)
+
+    def test_bench(self):
+        out = self.dir / "bench.json"
+        done = refserver("bench", "--model", self.qwen2, "--prompt", 24, "--decode", 6, "--batch", "1,3", "--runs", 2, "--compare",
+                         "serial,static,continuous", "--no-kv-cache", "--cold-start", "--precision", "fast", "--out", out)
+        report = json.loads(out.read_text())
+        self.assertEqual([(r["how"], r["requests"]) for r in report["loads"]],
+                         [(how, n) for n in (1, 3) for how in ("serial", "static", "continuous")] + [("no KV cache", 1)])
+        for load in report["loads"]:
+            self.assertEqual(len(load["runs"]["seconds"]), 2)
+            self.assertAlmostEqual(load["seconds"], sum(load["runs"]["seconds"]) / 2)
+            self.assertGreater(load["tokens_per_s"], 0)
+        self.assertGreater(report["cold_start_s"], 0)
+        self.assertGreater(report["memory"]["resident"], report["memory"]["kv"])
+        self.assertIn("| how ", done.stdout)
+
+    def test_served_tokens_are_those_of_the_command(self):
+        expected = {"qwen2": self.generate(self.qwen2), "llama3": self.generate(self.llama)}
+        flags = ("--engine", "cpu", "--model", f"qwen2={self.qwen2}", "--model", f"llama3={self.llama}", "--cpu-memory-mb", 400)
+        with Server(*flags, models=()) as server:
+            for model, answers in expected.items():
+                for prompt, answer in zip(PROMPTS, answers):
+                    body = {"model": model, "inputs": prompt,
+                            "parameters": {"max_new_tokens": 20, "ignore_eos": True, "details": True}}
+                    got = post(server.url + "/generate", body)
+                    self.assertEqual([t["id"] for t in got["details"]["tokens"]], answer["token_ids"], (model, prompt))
+                    self.assertEqual(got["generated_text"], answer["text"])
+            chat = post(server.url + "/v1/chat/completions", {"model": "llama3", "max_tokens": 5, "temperature": 0,
+                                                              "messages": [{"role": "user", "content": "Hello"}]})
+            self.assertGreaterEqual(chat["usage"]["completion_tokens"], 1)
+
+    def test_server_refuses_what_does_not_fit(self):
+        both = ("--engine", "cpu", "--model", f"qwen2={self.qwen2}", "--model", f"llama3={self.llama}")
+        done = subprocess.run([str(a) for a in (BIN / "refserver", "serve", "--port", 0, *both, "--cpu-memory-mb", 5)],
+                              capture_output=True, text=True, timeout=60)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertRegex(done.stderr, r"\d+ MB of the 5 MB")
+        bare = subprocess.run([str(BIN / "refserver"), "serve", "--port", "0", "--engine", "cpu", "--model", "qwen2"],
+                              capture_output=True, text=True, timeout=60)
+        self.assertEqual(bare.returncode, 64)
+        self.assertIn("needs its checkpoint", bare.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
