@@ -97,7 +97,7 @@ TEST(SingleRequest, ClassifiesWhatGoesWrong) {
   const std::vector<Case> cases = {
       {"closed before a byte", "", false, Outcome::reset},
       {"reset before a byte", "", true, Outcome::reset},
-      {"half a head", "HTTP/1.1 200 OK\r\ncontent-", false, Outcome::reset},
+      {"half a head", "HTTP/1.1 200 OK\r\ncontent-", false, Outcome::truncated},
       {"cut after a token", stream_head + chunk(token(1)), false, Outcome::truncated},
       {"cut inside a chunk", stream_head + "ff\r\ndata: {\"ind", false, Outcome::truncated},
       {"ended without the final event", stream_head + chunk(token(1)) + "0\r\n\r\n", false, Outcome::truncated},
