@@ -14,7 +14,7 @@ using testing::HasSubstr;
 
 ShardResult one_shard() {
   sample::ShardedRun run;
-  run.requests = 300;
+  run.requests = 1200;
   run.shards = 2;
   return run.result(1);
 }

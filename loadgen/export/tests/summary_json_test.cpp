@@ -25,12 +25,13 @@ std::vector<std::string> keys_of(const Json& object) {
 
 TEST(SummaryJson, HasItsMembersInTheirOrder) {
   const Json document = document_of(sample::simulate({.measure_s = 3}));
-  EXPECT_EQ(keys_of(document),
-            (std::vector<std::string>{
-                "schema_version", "run_id",        "wall_start", "tool",     "host",        "targets",
-                "server_version", "scenario",      "phases",     "verdict",  "validity",    "generator",
-                "counts",         "rates",         "metrics",    "mix",      "gates",       "steadiness",
-                "exporters",      "token_sources", "anchors",    "warnings", "interrupted", "files"}));
+  EXPECT_EQ(
+      keys_of(document),
+      (std::vector<std::string>{
+          "schema_version", "run_id",      "wall_start", "tool",       "host",      "targets",       "server_version",
+          "scenario",       "phases",      "verdict",    "validity",   "generator", "counts",        "rates",
+          "metrics",        "mix",         "gates",      "steadiness", "exporters", "token_sources", "anchors",
+          "warnings",       "interrupted", "shards",     "truth",      "files"}));
   EXPECT_EQ(keys_of(document["generator"]),
             (std::vector<std::string>{"recv_delay", "loop_lag", "reads", "kernel_stamped_share", "clock_error_ns",
                                       "clock_steps"}));

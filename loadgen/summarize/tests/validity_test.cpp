@@ -180,7 +180,7 @@ TEST_F(ValidityTest, WarmupByRuleOrByTrend) {
 
 TEST_F(ValidityTest, WithoutASuccessThereIsNoValidLatency) {
   all = EntryTally{};
-  sample::ended(all, Phase::measure, Outcome::connect) = 10;
+  sample::ended(all, Phase::measure, Outcome::connect) = 1000;
   all.offered_in_window = 1000;
   const Validity validity = judge();
   EXPECT_EQ(validity.status, Health::suspect);
