@@ -81,7 +81,8 @@ def make_server(args):
 def one_run(args):
     with make_server(args) as server, run_dir() as out:
         run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", args.streams,
-                   "--requests", args.streams * args.waves, "--warmup", "0s", "--max-new-tokens", args.tokens)
+                   "--requests", args.streams * args.waves, "--warmup", "0s", "--max-new-tokens", args.tokens,
+                   *(("--truth", server.truth_file) if args.server == "refserver" else ()))
         if run.code not in (0, 4):
             raise SystemExit(repr(run))
         summary, requests = run.summary, {r["index"]: r for r in run.requests}
@@ -97,6 +98,7 @@ def one_run(args):
         for name, q in (("p50", 0.5), ("p99", 0.99)):
             title = f"{metric} {name}" if " " not in metric else metric.replace(" ", f" {name} ")
             rows[title] = {"measured_ms": nearest_rank(values, q), "true_ms": nearest_rank(true[metric], q)}
+    check_own_comparison(summary["truth"], rows)
     for row in rows.values():
         row["error_ms"] = row["measured_ms"] - row["true_ms"]
     pairs = [(requests[int(t["client_id"].rsplit("-", 1)[1])], t) for t in truth]
@@ -108,6 +110,15 @@ def one_run(args):
         "first_token_read_after_arrival_ms": spread([r["recv_delay_first_ms"] for r in succeeded]),
         "server_write_after_due_ms": spread([late for t in truth for late in lateness(t)]),
     }
+
+
+def check_own_comparison(own, rows):
+    """loadgen's own comparison (--truth) must come to the same figures: it reads the same log by other code."""
+    for metric, statistics in (own["metrics"].items() if own else ()):
+        for name in ("p50", "p99"):
+            row, told = rows.get(f"{metric} {name}"), statistics.get(name)
+            if row and told and max(abs(told["measured"] - row["measured_ms"]), abs(told["true"] - row["true_ms"])) > 1e-3:
+                raise SystemExit(f"loadgen's comparison of {metric} {name} is {told}, this script's {row}")
 
 
 def first_write(truth):
