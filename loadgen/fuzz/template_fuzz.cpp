@@ -55,8 +55,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const loadgen::FieldPaths paths = read_paths(text);
   loadgen::AnswerFields fields;
   const bool was_read = loadgen::read_answer_fields(text, paths, "true", fields);
+  // The library takes a zero byte for the end of the text and skips a byte order mark; neither is JSON.
+  const bool is_plain = text.find('\0') == std::string_view::npos && text.substr(0, 1) != "\xef";
   const auto depth = std::count_if(text.begin(), text.end(), [](char c) { return c == '{' || c == '['; });
-  if (!was_read && depth < 60 && nlohmann::json::parse(text, nullptr, false).is_object()) std::abort();
+  if (!was_read && is_plain && depth < 60 && nlohmann::json::parse(text, nullptr, false).is_object()) std::abort();
   if (was_read && fields.text.data() != nullptr) loadgen::unescaped(fields.text);
   if (size > 0 && lines_of(text, text.size() + 1) != lines_of(text, 1 + data[0] % 5)) std::abort();
   return 0;
