@@ -126,6 +126,24 @@ mix:
                 self.assertEqual(set(slice_["counts"]["outcomes"]), expected, name)
             self.assertGreater(run.summary["rates"]["error_rate"], 0.2)
 
+    def test_the_length_of_answers_is_told_and_can_be_gated(self):
+        """Servers that end early change the workload: the share is a number of the run, and a gate may ask for it."""
+        answers = iter(range(10**9))
+
+        def sometimes_short(handler, path, body):
+            body["options"]["num_predict"] -= 2 if next(answers) % 2 == 0 else 0
+            wire_servers.ollama(handler, path, body)
+
+        with WireServer(sometimes_short) as server, run_dir() as out:
+            run = load(out, "--target", server.url, "--endpoint", "ollama-generate", "--model", "m", "--concurrency", 1, "--requests", 20,
+                       "--warmup", "0s", "--max-new-tokens", 4, "--gate", "osl_mismatch < 10%", "--gate", "error_rate < 1%")
+            self.assertCode(run, 2)
+            counts = run.summary["counts"]
+            self.assertEqual(run.summary["rates"]["osl_mismatch"], 0.5)
+            self.assertEqual((counts["osl_mismatches"], counts["requested_tokens"], counts["output_tokens"]), (10, 80, 60))
+            self.assertEqual([gate["status"] for gate in run.summary["gates"]], ["fail", "pass"])
+            self.assertIn("60 tokens for 80", run.stdout)
+
 
 if __name__ == "__main__":
     harness.main()
