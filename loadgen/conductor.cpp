@@ -334,7 +334,8 @@ void Conductor::collect(std::int64_t boundary_ns) {
   totals_.slowest.take(merged_->slowest);
   listener_.on_interval(totals_.facts, *merged_);
   if (next_checkpoint_ns_ == 0) next_checkpoint_ns_ = start_ns_ + checkpoint_every_ns;
-  if (boundary_ns >= next_checkpoint_ns_ && stage_ != Stage::over) {
+  // A shard that is lost leaves a hole in a run of others; a run of one process that is lost is run again.
+  if (totals_.facts.shards > 1 && boundary_ns >= next_checkpoint_ns_ && stage_ != Stage::over) {
     totals_.facts.mono_end_ns = boundary_ns;
     listener_.on_checkpoint(totals_);
     next_checkpoint_ns_ = boundary_ns + checkpoint_every_ns;

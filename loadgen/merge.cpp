@@ -9,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include "loadgen/export/final_table.hpp"
-#include "loadgen/export/host_facts.hpp"
 #include "loadgen/export/merged_logs.hpp"
 #include "loadgen/export/report.hpp"
 #include "loadgen/export/report_data.hpp"
@@ -138,7 +137,8 @@ ExitCode run_merge(const MergeCommand& command) {
     return complain(ExitCode::error, prepared.error());
   auto files = write_series(command.out_dir, *merged);
   if (!files) return complain(ExitCode::error, files.error());
-  const Summary summary = summarize_merged(*scenario, *merged, read_host_facts(), command.degraded);
+  const HostFacts several{"several machines, see shards", "", "", 0};
+  const Summary summary = summarize_merged(*scenario, *merged, several, command.degraded);
   const auto written = write_results(command.out_dir, first, *scenario, *merged, summary, std::move(*files));
   const Colour colour = isatty(STDOUT_FILENO) != 0 ? Colour::ansi : Colour::none;
   fmt::print("{}\nresults: {}\n", render_final_table(*scenario, summary, colour), command.out_dir.string());

@@ -266,7 +266,7 @@ function writeFacts() {
     ["rejected", "spilled", "dropped"].filter((k) => e[k]).map((k) => `, ${count(e[k])} ${k}`).join("")).join("; ");
   fill("facts", [
     ["Run", run.run_id], ["Started", run.wall_start], ["Tool", `${run.tool.name} ${run.tool.version}, ${run.tool.threads} I/O thread${run.tool.threads > 1 ? "s" : ""}`],
-    ["CPU", `${run.host.cpu}, ${run.host.cores} cores`], ["Kernel", run.host.kernel], ["Governor", run.host.governor],
+    ["CPU", run.host.cores ? `${run.host.cpu}, ${run.host.cores} cores` : run.host.cpu], ["Kernel", run.host.kernel], ["Governor", run.host.governor],
     ["Files", run.files.join(", ")], ["Records", stored],
   ]);
   fill("setup", [

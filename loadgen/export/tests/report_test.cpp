@@ -19,7 +19,8 @@ using Json = nlohmann::ordered_json;
 
 Json report_of(const sample::SimulatedRun& run, std::size_t max_points = 900) {
   const RunTotals totals = run.totals();
-  return report_document(summary_document(run.scenario, summarize(run.scenario, totals, {}), {}), run.scenario, totals, max_points);
+  return report_document(summary_document(run.scenario, summarize(run.scenario, totals, {}), {}), run.scenario, totals,
+                         max_points);
 }
 
 std::string between(const std::string& text, const std::string& begin, const std::string& end) {
