@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/cuda/block_cache.hpp"
 #include "kernels/cuda/cublas.hpp"
 #include "kernels/cuda/cuda_backend.hpp"
 #include "kernels/cuda/device.hpp"
@@ -31,6 +32,15 @@ constexpr std::array<Entry, sizeof...(Kernels)> entries(KernelList<Kernels...>) 
   return {{{prepare_kernel<Kernels>, launch_kernel<Kernels>}...}};
 }
 
+void* allocate_memory(std::size_t bytes) {
+  void* memory = nullptr;
+  if (cudaMalloc(&memory, bytes) != cudaSuccess) {
+    (void)cudaGetLastError();  // running out is the caller's to handle, not a broken device
+    throw std::runtime_error("CUDA: no " + std::to_string(bytes >> 20U) + " MiB of device memory left");
+  }
+  return memory;
+}
+
 class GpuDevice final : public Device {
  public:
   explicit GpuDevice(int processors) : processors_(static_cast<unsigned>(processors)) {
@@ -41,15 +51,8 @@ class GpuDevice final : public Device {
   GpuDevice& operator=(const GpuDevice&) = delete;
 
   unsigned processors() const noexcept override { return processors_; }
-  void* allocate(std::size_t bytes) override {
-    void* memory = nullptr;
-    if (cudaMalloc(&memory, bytes) != cudaSuccess) {
-      (void)cudaGetLastError();  // running out is the caller's to handle, not a broken device
-      throw std::runtime_error("CUDA: no " + std::to_string(bytes >> 20U) + " MiB of device memory left");
-    }
-    return memory;
-  }
-  void release(void* memory) noexcept override { cudaFree(memory); }
+  void* allocate(std::size_t bytes) override { return blocks_.allocate(bytes); }
+  void release(void* memory) noexcept override { blocks_.release(memory); }
   void zero(void* memory, std::size_t bytes) override { check(cudaMemsetAsync(memory, 0, bytes, stream_), "memset"); }
   void copy_in(void* to, const void* from, std::size_t bytes) override {
     // From pageable memory: it has been read when this returns.
@@ -66,6 +69,8 @@ class GpuDevice final : public Device {
                        std::size_t rows, std::size_t y_stride) override {
     return cublas_.product(stream_, w, x, y, out, in, rows, y_stride);
   }
+  DeviceFacts facts() const override;
+  double time(const std::function<void()>& work, unsigned repeats, Dispatch dispatch) override;
 
  protected:
   void do_launch(std::size_t kernel, std::size_t blocks, const void* args) override {
@@ -81,9 +86,76 @@ class GpuDevice final : public Device {
  private:
   unsigned processors_;
   cudaStream_t stream_ = nullptr;
+  BlockCache blocks_{allocate_memory, [](void* memory) { cudaFree(memory); }};
   Cublas cublas_;
   std::array<bool, AllKernels::kCount> prepared_{};
 };
+
+DeviceFacts GpuDevice::facts() const {
+  DeviceFacts facts;
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, 0), "properties of the device");
+  facts.name = properties.name;
+  facts.capability = std::to_string(properties.major) + "." + std::to_string(properties.minor);
+  facts.second_level_bytes = static_cast<std::size_t>(properties.l2CacheSize);
+  check(cudaDriverGetVersion(&facts.driver_version), "version of the driver");
+  check(cudaRuntimeGetVersion(&facts.runtime_version), "version of the runtime");
+  check(cudaMemGetInfo(&facts.free_bytes, &facts.total_bytes), "memory of the device");
+  return facts;
+}
+
+/// Two events around the repetitions, and a graph where one is asked for.
+class Timing {
+ public:
+  explicit Timing(cudaStream_t stream) : stream_(stream) {
+    check(cudaEventCreate(&begin_), "an event");
+    check(cudaEventCreate(&end_), "an event");
+  }
+  ~Timing() {
+    if (executable_ != nullptr) cudaGraphExecDestroy(executable_);
+    if (graph_ != nullptr) cudaGraphDestroy(graph_);
+    cudaEventDestroy(begin_);
+    cudaEventDestroy(end_);
+  }
+  Timing(const Timing&) = delete;
+  Timing& operator=(const Timing&) = delete;
+
+  void record(const std::function<void()>& work) {
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "begin of a graph");
+    work();
+    check(cudaStreamEndCapture(stream_, &graph_), "end of a graph");
+    check(cudaGraphInstantiate(&executable_, graph_, 0), "a graph");
+  }
+  double run(const std::function<void()>& work, unsigned repeats) {
+    check(cudaStreamSynchronize(stream_), "work before a measurement");
+    check(cudaEventRecord(begin_, stream_), "an event");
+    for (unsigned i = 0; i < repeats; ++i) {
+      if (executable_ == nullptr) {
+        work();
+      } else {
+        check(cudaGraphLaunch(executable_, stream_), "launch of a graph");
+      }
+    }
+    check(cudaEventRecord(end_, stream_), "an event");
+    check(cudaEventSynchronize(end_), "a measurement");
+    float milliseconds = 0;
+    check(cudaEventElapsedTime(&milliseconds, begin_, end_), "time between events");
+    return static_cast<double>(milliseconds) / 1e3 / repeats;
+  }
+
+ private:
+  cudaStream_t stream_;
+  cudaEvent_t begin_ = nullptr;
+  cudaEvent_t end_ = nullptr;
+  cudaGraph_t graph_ = nullptr;
+  cudaGraphExec_t executable_ = nullptr;
+};
+
+double GpuDevice::time(const std::function<void()>& work, unsigned repeats, Dispatch dispatch) {
+  Timing timing(stream_);
+  if (dispatch == Dispatch::graph) timing.record(work);
+  return timing.run(work, repeats);
+}
 
 }  // namespace
 

@@ -4,12 +4,27 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "kernels/cuda/kernel_list.hpp"
 
 namespace kernels::cuda {
+
+struct DeviceFacts {
+  std::string name;
+  std::string capability;  ///< "9.0"
+  int driver_version = 0;  ///< of CUDA, 12020 for 12.2
+  int runtime_version = 0;
+  std::size_t total_bytes = 0;
+  std::size_t free_bytes = 0;  ///< now; everybody's use counts
+  std::size_t second_level_bytes = 0;
+};
+
+/// One by one, or recorded once and replayed.
+enum class Dispatch : std::uint8_t { launches, graph };
 
 /// Whatever fails on a device (no memory, a launch that ends badly) throws std::runtime_error, then and at every call
 /// after. One thread at a time.
@@ -19,7 +34,7 @@ class Device {
 
   /// Processors that blocks run on at the same time: what grids are sized by.
   virtual unsigned processors() const noexcept = 0;
-  /// Not initialised. Freed by `release`, which waits for work that uses it.
+  /// Not initialised. Released memory may be given out again at once: all work is in one order.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) noexcept = 0;
   virtual void zero(void* memory, std::size_t bytes) = 0;
@@ -33,6 +48,11 @@ class Device {
   /// false where the device has no library for it.
   virtual bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
                                std::size_t in, std::size_t rows, std::size_t y_stride) = 0;
+
+  virtual DeviceFacts facts() const = 0;
+  /// Waits for everything before it, and for `work` repeated; gives the seconds of one repetition on the device. `work`
+  /// launches and copies on the device only, and needs no new memory (so: not for the first time).
+  virtual double time(const std::function<void()>& work, unsigned repeats, Dispatch dispatch) = 0;
 
   template <class Kernel>
   void launch(std::size_t blocks, const typename Kernel::Args& args) {

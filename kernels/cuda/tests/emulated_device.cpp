@@ -1,12 +1,13 @@
 // Launches by the number of a kernel, as the GPU's device does.
 #include "kernels/cuda/tests/emulated_device.hpp"
 
-#include <cassert>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <new>
 
+#include "kernels/cuda/device.hpp"
 #include "kernels/cuda/tests/emulator.hpp"
 
 namespace kernels::cuda {
@@ -32,6 +33,12 @@ class EmulatedDevice final : public Device {
   void copy_out(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
   bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out, std::size_t in,
                        std::size_t rows, std::size_t y_stride) override;
+  DeviceFacts facts() const override { return {.name = "emulator", .capability = "8.0"}; }
+  double time(const std::function<void()>& work, unsigned repeats, Dispatch) override {
+    const auto begin = std::chrono::steady_clock::now();
+    for (unsigned i = 0; i < repeats; ++i) work();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() / repeats;
+  }
 
  protected:
   void do_launch(std::size_t kernel, std::size_t blocks, const void* args) override {

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "kernels/cuda/device.hpp"
-
 namespace kernels::cuda {
+
+class Device;
 
 /// Like a small GPU of `processors`. Fresh memory holds NaNs; the seed shuffles the order of threads and blocks. Its
 /// library multiplies in double, where `library` says that there is one.

@@ -1,0 +1,201 @@
+// What only this backend has: several runs of positions, narrow caches, a library's products, grids of any size. On the
+// emulator always, and on a GPU where there is one.
+#include "kernels/cuda/cuda_backend.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "kernels/cuda/batch.hpp"
+#include "kernels/cuda/products.hpp"
+#include "kernels/rope.hpp"
+#include "kernels/tests/backends.hpp"
+
+namespace kernels {
+namespace {
+
+using cuda::make_emulated_device;
+
+class CudaTest : public ::testing::TestWithParam<CudaTarget> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == CudaTarget::emulator && !kHasFibers) GTEST_SKIP() << "no emulator under this sanitizer";
+    if (make() == nullptr) GTEST_SKIP() << "no GPU answers on this machine";
+  }
+  std::unique_ptr<Backend> make(const CudaOptions& options = {}, unsigned processors = 3, unsigned seed = 1) const {
+    if (GetParam() == CudaTarget::gpu) return find_cuda_backend(options);
+    return make_cuda_backend(make_emulated_device(processors, seed), "cuda-emulated", options);
+  }
+  bool on_gpu() const { return GetParam() == CudaTarget::gpu; }
+  std::mt19937 random_{42};  // NOLINT: the same values every time
+};
+
+struct Heads {
+  std::size_t heads;
+  std::size_t kv_heads;
+  std::size_t dim;
+};
+
+/// One sequence: all tokens but the last `rows` in one step, then those; the attention output of the last step.
+std::vector<float> attend(Backend& backend, const Heads& of, KvType type, std::size_t tokens, std::size_t rows) {
+  std::mt19937 random(11);  // NOLINT
+  const std::size_t width = (of.heads + 2 * of.kv_heads) * of.dim;
+  const auto values = random_values(tokens * width, random);
+  const KvShape shape{.layers = 1,
+                      .blocks = (tokens - 1) / 16 + 1,
+                      .block_tokens = 16,
+                      .kv_heads = of.kv_heads,
+                      .head_dim = of.dim,
+                      .type = type};
+  std::vector<std::int32_t> table(shape.blocks);
+  std::iota(table.rbegin(), table.rend(), 0);
+  const auto cache = backend.make_kv_cache(shape);
+  const auto frequencies = rope_frequencies({.head_dim = of.dim});
+  std::vector<float> result;
+  for (const auto& [begin, end] : {std::pair{std::size_t{0}, tokens - rows}, {tokens - rows, tokens}}) {
+    if (begin == end) continue;
+    const std::vector<SequenceRows> sequences{{end - begin, begin, table}};
+    const auto plan = backend.plan(sequences, frequencies, shape);
+    Filled qkv(backend, std::span(values).subspan(begin * width, (end - begin) * width), end - begin);
+    const auto q = qkv.rows.columns(0, of.heads * of.dim);
+    backend.rope_and_store(*plan, *cache, 0, q, qkv.rows.columns(q.cols, of.kv_heads * of.dim),
+                           qkv.rows.columns(q.cols + of.kv_heads * of.dim, of.kv_heads * of.dim));
+    if (end < tokens) continue;
+    Filled y(backend, std::vector<float>((end - begin) * q.cols), end - begin);
+    backend.attention(*plan, *cache, 0, q, y.rows);
+    result = values_of(backend, y.rows);
+  }
+  return result;
+}
+
+double worst(const std::vector<float>& actual, const std::vector<float>& expected) {
+  double difference = actual.size() == expected.size() ? 0 : INFINITY;
+  for (std::size_t i = 0; i < std::min(actual.size(), expected.size()); ++i) {
+    const double one = std::abs(static_cast<double>(actual[i]) - expected[i]);
+    difference = std::isnan(one) ? INFINITY : std::max(difference, one);
+  }
+  return difference;
+}
+
+TEST_P(CudaTest, AttentionOverSeveralRunsAgreesWithTheReference) {
+  const auto reference = make_reference_backend();
+  // Both models' heads, more query heads than a block takes at once, and one row more than a run.
+  for (const Heads& heads : {Heads{7, 1, 128}, Heads{4, 1, 128}, Heads{20, 1, 16}}) {
+    for (const std::size_t tokens : {257, 600}) {
+      for (const std::size_t rows : {1, 5}) {
+        const auto expected = attend(*reference, heads, KvType::f32, tokens, rows);
+        EXPECT_LT(worst(attend(*make(), heads, KvType::f32, tokens, rows), expected), 4e-6)
+            << heads.heads << " heads, " << tokens << " tokens, " << rows << " rows";
+      }
+    }
+  }
+}
+
+TEST_P(CudaTest, AttentionIsTheSameSpreadOverBlocksOrNot) {
+  if (on_gpu()) GTEST_SKIP() << "a GPU has the processors it has";
+  const Heads heads{7, 1, 64};
+  const auto alone = attend(*make({}, 1), heads, KvType::f32, 700, 3);
+  EXPECT_EQ(attend(*make({}, 200), heads, KvType::f32, 700, 3), alone);
+  EXPECT_EQ(attend(*make({}, 200, 99), heads, KvType::f32, 700, 3), alone) << "another order of blocks and threads";
+}
+
+TEST(AttendPlan, SplitsRunsOnlyWhereProcessorsWouldIdle) {
+  const KvShape shape{.layers = 1, .blocks = 64, .block_tokens = 16, .kv_heads = 4, .head_dim = 128};
+  const auto decode = cuda::plan_attention({{0, 1, 700, 0}}, 28, shape, 56);
+  EXPECT_TRUE(decode.split);
+  EXPECT_EQ(decode.items.size(), 3U);
+  EXPECT_EQ(decode.runs, 3U);
+  const auto prompt = cuda::plan_attention({{0, 512, 0, 0}}, 28, shape, 56);
+  EXPECT_FALSE(prompt.split);
+  EXPECT_EQ(prompt.items.size(), 256U) << "two rows of seven heads each";
+  std::uint32_t covered = 0;
+  for (const auto& item : prompt.items) covered += item.rows;
+  EXPECT_EQ(covered, 512U);
+  const auto short_context = cuda::plan_attention({{0, 1, 255, 0}}, 28, shape, 56);
+  EXPECT_FALSE(short_context.split) << "one run is nothing to merge";
+}
+
+TEST_P(CudaTest, NarrowCachesStayCloseToTheReference) {
+  const auto reference = make_reference_backend();
+  const Heads heads{7, 1, 128};
+  const auto expected = attend(*reference, heads, KvType::f32, 90, 4);
+  // Values are uniform in +-1.7. A half is off by 2^-11 of itself, a byte by 1/510 of the range, E4M3 by 1/16 of
+  // itself.
+  const std::vector<std::pair<KvType, double>> bounds{
+      {KvType::f16, 3e-3}, {KvType::bf16, 2e-2}, {KvType::int8, 2e-2}, {KvType::fp8, 0.15}};
+  for (const auto& [type, bound] : bounds) {
+    const double difference = worst(attend(*make(), heads, type, 90, 4), expected);
+    EXPECT_LT(difference, bound) << static_cast<int>(type);
+    EXPECT_GT(difference, bound / 100) << "it is not narrow at all: " << static_cast<int>(type);
+  }
+}
+
+std::vector<float> product(Backend& backend, const GptqMatrix& matrix, std::span<const float> x, std::size_t rows) {
+  std::vector<float> y(rows * matrix.out(), NAN);
+  const std::vector<float> bias(matrix.out(), 0.25F);
+  backend.matmul(*backend.upload({&matrix, 1}, bias), x, rows, y);
+  return y;
+}
+
+TEST_P(CudaTest, ProductsThroughTheLibraryAgreeWithFusedOnes) {
+  for (const LayerShape& shape : {LayerShape{256, 136, 128, true}, LayerShape{320, 24, 64, false, 8}}) {
+    const GptqPacked packed = random_packed(shape, random_);
+    const auto matrix = make_gptq_matrix(packed.tensors(), shape.group_size);
+    const auto x = random_values(70 * shape.in, random_, 3);
+    const auto fused = product(*make({.precision = Precision::fast}), *matrix, x, 70);
+    const auto library = product(*make({.precision = Precision::fast, .library_rows = 32}), *matrix, x, 70);
+    // Weights are rounded to halves on their way to the library: 2^-11 of each of `in` terms of a few units.
+    EXPECT_LT(worst(library, fused), 2e-3 * std::sqrt(static_cast<double>(shape.in)));
+    if (!on_gpu()) {
+      EXPECT_GT(worst(library, fused), 0) << "the library was not asked";
+      const auto without = make_cuda_backend(make_emulated_device(3, 1, false), "cuda-emulated",
+                                             {.precision = Precision::fast, .library_rows = 32});
+      EXPECT_EQ(product(*without, *matrix, x, 70), fused) << "no library: the fused kernel";
+    }
+  }
+}
+
+TEST_P(CudaTest, OrderOfBlocksAndThreadsDoesNotMatter) {
+  const GptqPacked packed = random_packed({640, 304, 128, true}, random_);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 128);
+  const auto x = random_values(5 * 640, random_);
+  const auto first = product(*make({}, 5), *matrix, x, 5);
+  const unsigned runs = on_gpu() ? 50 : 4;
+  for (unsigned seed = 2; seed < 2 + runs; ++seed) ASSERT_EQ(product(*make({}, 5, seed), *matrix, x, 5), first) << seed;
+}
+
+TEST_P(CudaTest, AnyNumberOfProcessorsMultipliesRight) {
+  if (on_gpu()) GTEST_SKIP() << "a GPU has the processors it has";
+  const GptqPacked packed = random_packed({896, 264, 100, true}, random_);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 100);
+  const auto x = random_values(2 * 896, random_);
+  const auto expected = product(*make_reference_backend(), *matrix, x, 2);
+  for (const unsigned processors : {1U, 2U, 4U, 7U, 13U}) {
+    EXPECT_LT(worst(product(*make({}, processors), *matrix, x, 2), expected), 2e-4) << processors;
+  }
+}
+
+TEST_P(CudaTest, RowsOfAnyMagnitudeKeepTheirPrecision) {
+  const GptqPacked packed = random_packed({256, 16, 128, false, 4, true}, random_);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 128);
+  auto x = random_values(4 * 256, random_);
+  const float factors[4] = {1e-20F, 1, 3e5F, 1e25F};
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] *= factors[i / 256];
+  const auto expected = product(*make_reference_backend(), *matrix, x, 4);
+  const auto actual = product(*make(), *matrix, x, 4);
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    ASSERT_NEAR(actual[i], expected[i], 1e-5F * factors[i / 16] + 1e-6F) << i;
+  }
+}
+
+std::vector<CudaTarget> targets() {
+  std::vector<CudaTarget> all{CudaTarget::emulator};
+  if (has_cuda()) all.push_back(CudaTarget::gpu);
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(All, CudaTest, ::testing::ValuesIn(targets()),
+                         [](const auto& target) { return target.param == CudaTarget::gpu ? "cuda" : "cuda_emulated"; });
+
+}  // namespace
+}  // namespace kernels
