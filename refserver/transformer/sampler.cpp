@@ -62,7 +62,7 @@ std::optional<SampledToken> Sampler::sample_plainly(std::span<const float> logit
 
 void Sampler::list_candidates(std::span<const float> logits, const Choice& choice) {
   candidates_.resize(usable_);
-  for (std::size_t id = 0; id < usable_; ++id) candidates_[id] = {logits[id], 0, 0, static_cast<TokenId>(id)};
+  for (std::size_t id = 0; id < usable_; ++id) candidates_[id] = {logits[id], 0, static_cast<TokenId>(id)};
   if (choice.end_tokens == EndTokens::allowed) return;
   for (const TokenId id : end_tokens_) {
     if (id < usable_) candidates_[id].score = -std::numeric_limits<double>::infinity();
@@ -115,8 +115,13 @@ void Sampler::keep_top_k(std::size_t k) {
 }
 
 void Sampler::weigh() {
+  for (Candidate& candidate : candidates_) candidate.mass = std::exp(candidate.score);
+  add_up();
+}
+
+void Sampler::add_up() {
   total_ = 0;
-  for (Candidate& candidate : candidates_) total_ += candidate.mass = std::exp(candidate.score);
+  for (const Candidate& candidate : candidates_) total_ += candidate.mass;
 }
 
 /// How many candidates, in the order of `before`, together have a mass of at least `target`: the fewest, at least one.
@@ -147,8 +152,12 @@ std::size_t Sampler::prefix_of_mass(double target, Before before) {
 }
 
 void Sampler::keep_top_p(double p) {
+  // Of n candidates, those below a mass of (1 - p) / n together have less than 1 - p: the tail, which is most of a
+  // vocabulary, goes without being put in order.
+  const double least = (1 - p) * total_ / static_cast<double>(candidates_.size());
+  std::erase_if(candidates_, [=](const Candidate& candidate) { return candidate.mass < least; });
   candidates_.resize(prefix_of_mass(p * total_, kLikelier));
-  weigh();
+  add_up();
 }
 
 /// Those whose surprise is nearest to what is to be expected of this distribution; at the limit, all equal ones.
@@ -158,12 +167,13 @@ void Sampler::keep_typical(double p) {
   for (const Candidate& candidate : candidates_) {
     entropy -= candidate.mass / total_ * (candidate.score - log_total);
   }
-  for (Candidate& candidate : candidates_) candidate.key = std::abs(log_total - candidate.score - entropy);
-  const std::size_t kept = prefix_of_mass(
-      p * total_, [](const Candidate& a, const Candidate& b) { return a.key != b.key ? a.key < b.key : a.id < b.id; });
-  const double most = candidates_[kept - 1].key;
-  std::erase_if(candidates_, [=](const Candidate& candidate) { return candidate.key > most; });
-  weigh();
+  const auto distance = [=](const Candidate& candidate) { return std::abs(log_total - candidate.score - entropy); };
+  const std::size_t kept = prefix_of_mass(p * total_, [=](const Candidate& a, const Candidate& b) {
+    return distance(a) != distance(b) ? distance(a) < distance(b) : a.id < b.id;
+  });
+  const double most = distance(candidates_[kept - 1]);
+  std::erase_if(candidates_, [=](const Candidate& candidate) { return distance(candidate) > most; });
+  add_up();
 }
 
 Sampler::Candidate Sampler::choose(const Choice& choice) {

@@ -46,7 +46,6 @@ class Sampler {
   struct Candidate {
     double score = 0;  ///< logit less the greatest, divided by the temperature
     double mass = 0;   ///< e^score, or 0 until it is known
-    double key = 0;    ///< of typical_p
     TokenId id = 0;
   };
   template <class Before>
@@ -58,6 +57,7 @@ class Sampler {
   bool scale(double temperature);
   void keep_top_k(std::size_t k);
   void weigh();
+  void add_up();
   void keep_top_p(double p);
   void keep_typical(double p);
   Candidate choose(const Choice& choice);
