@@ -83,8 +83,10 @@ EngineLoop::EngineLoop(EngineLoopParts parts)
       tokens_(parts.tokens),
       board_(parts.board),
       device_(models_),
-      meter_(schedulers_of(models_), parts.meter, std::move(parts.model_meters)),
-      thread_([this] { run(); }) {}
+      meter_(schedulers_of(models_), parts.meter, std::move(parts.model_meters)) {
+  post();  // nobody is ever told that there are no models
+  thread_ = std::thread([this] { run(); });
+}
 
 EngineLoop::~EngineLoop() {
   work_.close();
@@ -95,7 +97,6 @@ void EngineLoop::run() {
   pthread_setname_np(pthread_self(), "engine");
   // The kernel may otherwise delay a timed wait by 50 us to merge it with others.
   prctl(PR_SET_TIMERSLACK, 1);
-  post();
   Work work;
   std::optional<TimePoint> wake;
   for (;;) {
