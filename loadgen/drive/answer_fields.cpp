@@ -111,6 +111,7 @@ const char* find_special(const char* at, const char* end) noexcept {
 /// The shapes of the routes: a place is what it means.
 struct KnownShapes {
   using Place = Node;
+  static constexpr bool has_end = false;
   static constexpr Place root() noexcept { return Node::root; }
   static Node meaning(Place place) noexcept { return place; }
   static Place key(Place parent, std::string_view name) noexcept { return child(parent, name); }
@@ -119,12 +120,12 @@ struct KnownShapes {
     if (parent == Node::tool_calls) return parent;
     return parent == Node::choices && index == 0 ? Node::choice : Node::other;
   }
-  static std::string_view end_value() noexcept { return {}; }
 };
 
 /// The shape an endpoint's template describes.
 struct TemplateShape {
   using Place = FieldPaths::Node;
+  static constexpr bool has_end = true;
   static constexpr Place root() noexcept { return FieldPaths::root; }
   Node meaning(Place place) const noexcept {
     constexpr Node nodes[] = {Node::other,      Node::text,          Node::finish_reason,    Node::error,
@@ -172,27 +173,32 @@ class FieldReader {
   bool read_value(Place place) {
     skip_space();
     if (at_ == end_) return false;
-    if (*at_ == '{') return read_object(place);
-    if (*at_ == '[') return read_array(place);
-    const Node node = shape_.meaning(place);
-    const char* const begin = at_;
-    if (!read_scalar(node)) return false;
-    if (node == Node::end) note_end({begin, static_cast<std::size_t>(at_ - begin)});
-    return true;
+    if constexpr (Shape::has_end) {
+      const char* const begin = at_;
+      if (!read_any(place)) return false;
+      if (shape_.meaning(place) == Node::end) note_end({begin, static_cast<std::size_t>(at_ - begin)});
+      return true;
+    } else {
+      return read_any(place);
+    }
   }
 
-  bool read_scalar(Node node) {
+  bool read_any(Place place) {
     switch (*at_) {
+      case '{':
+        return read_object(place);
+      case '[':
+        return read_array(place);
       case '"':
-        return read_text(node);
+        return read_text(shape_.meaning(place));
       case 'n':
         return read_word("null");
       case 't':
-        return read_word("true") && note_scalar(node);
+        return read_word("true") && note_scalar(shape_.meaning(place));
       case 'f':
-        return read_word("false") && note_scalar(node);
+        return read_word("false") && note_scalar(shape_.meaning(place));
       default:
-        return read_number(node);
+        return read_number(shape_.meaning(place));
     }
   }
 
