@@ -2,6 +2,7 @@
 #include "refserver/transformer/sampler.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -13,11 +14,15 @@ namespace refserver {
 namespace {
 
 constexpr std::uint64_t kTokenStream = 0;  ///< of random numbers: the choice of a token
-constexpr std::size_t kFewCandidates = 32;
+constexpr std::size_t kBins = 1024;
+constexpr double kBinsPerUnit = 32;  ///< of rank: e^-32 is nothing beside the greatest
 
 constexpr auto kLikelier = [](const auto& a, const auto& b) {
   return a.score != b.score ? a.score > b.score : a.id < b.id;
 };
+
+/// Rank by likelihood.
+constexpr auto kSurprise = [](const auto& candidate) { return -candidate.score; };
 
 }  // namespace
 
@@ -124,31 +129,32 @@ void Sampler::add_up() {
   for (const Candidate& candidate : candidates_) total_ += candidate.mass;
 }
 
-/// How many candidates, in the order of `before`, together have a mass of at least `target`: the fewest, at least one.
-/// They are moved to the front, the last of them to its place. Halves the part in question until it is small.
-template <class Before>
-std::size_t Sampler::prefix_of_mass(double target, Before before) {
-  const auto at = [this](std::size_t i) { return candidates_.begin() + static_cast<std::ptrdiff_t>(i); };
-  std::size_t first = 0, last = candidates_.size();
-  double mass = 0;  // of those before `first`
-  while (last - first > kFewCandidates) {
-    const std::size_t middle = first + (last - first) / 2;
-    std::nth_element(at(first), at(middle), at(last), before);
-    double upper = 0;
-    for (std::size_t i = first; i < middle; ++i) upper += candidates_[i].mass;
-    if (mass + upper >= target) {
-      last = middle;
-    } else {
-      mass += upper;
-      first = middle;
-    }
+/// How many candidates, by ascending rank (from 0) and id, together have a mass of at least `target`: the fewest, at
+/// least one. They are moved to the front, the last of them to its place. Masses are added up in bins of rank; only the
+/// bin that reaches the target is put in order.
+template <class Rank>
+std::size_t Sampler::prefix_of_mass(double target, Rank rank) {
+  const auto bin_of = [rank](const Candidate& candidate) {
+    return static_cast<std::size_t>(std::min(rank(candidate) * kBinsPerUnit, kBins - 1.0));
+  };
+  std::array<double, kBins> bins{};
+  for (const Candidate& candidate : candidates_) bins[bin_of(candidate)] += candidate.mass;
+  std::size_t bin = 0, last_bin = kBins - 1;
+  while (last_bin > 0 && bins[last_bin] == 0) --last_bin;
+  double mass = 0;  // of those in front
+  for (; bin < last_bin && mass + bins[bin] < target; ++bin) mass += bins[bin];
+  const auto first = std::partition(candidates_.begin(), candidates_.end(),
+                                    [&](const Candidate& candidate) { return bin_of(candidate) < bin; });
+  const auto last =
+      std::partition(first, candidates_.end(), [&](const Candidate& candidate) { return bin_of(candidate) == bin; });
+  std::sort(first, last, [rank](const Candidate& a, const Candidate& b) {
+    return rank(a) != rank(b) ? rank(a) < rank(b) : a.id < b.id;
+  });
+  for (auto candidate = first; candidate != last; ++candidate) {
+    mass += candidate->mass;
+    if (mass >= target) return static_cast<std::size_t>(candidate - candidates_.begin()) + 1;
   }
-  std::sort(at(first), at(last), before);
-  for (; first < last; ++first) {
-    mass += candidates_[first].mass;
-    if (mass >= target) return first + 1;
-  }
-  return last;
+  return static_cast<std::size_t>(last - candidates_.begin());
 }
 
 void Sampler::keep_top_p(double p) {
@@ -156,7 +162,7 @@ void Sampler::keep_top_p(double p) {
   // vocabulary, goes without being put in order.
   const double least = (1 - p) * total_ / static_cast<double>(candidates_.size());
   std::erase_if(candidates_, [=](const Candidate& candidate) { return candidate.mass < least; });
-  candidates_.resize(prefix_of_mass(p * total_, kLikelier));
+  candidates_.resize(prefix_of_mass(p * total_, kSurprise));
   add_up();
 }
 
@@ -168,9 +174,7 @@ void Sampler::keep_typical(double p) {
     entropy -= candidate.mass / total_ * (candidate.score - log_total);
   }
   const auto distance = [=](const Candidate& candidate) { return std::abs(log_total - candidate.score - entropy); };
-  const std::size_t kept = prefix_of_mass(p * total_, [=](const Candidate& a, const Candidate& b) {
-    return distance(a) != distance(b) ? distance(a) < distance(b) : a.id < b.id;
-  });
+  const std::size_t kept = prefix_of_mass(p * total_, distance);
   const double most = distance(candidates_[kept - 1]);
   std::erase_if(candidates_, [=](const Candidate& candidate) { return distance(candidate) > most; });
   add_up();
@@ -179,7 +183,7 @@ void Sampler::keep_typical(double p) {
 Sampler::Candidate Sampler::choose(const Choice& choice) {
   if (choice.sampling.is_greedy) return *std::ranges::min_element(candidates_, kLikelier);
   const double draw = kernels::uniform_draw(choice.seed, choice.position, kTokenStream);
-  return candidates_[prefix_of_mass(draw * total_, kLikelier) - 1];
+  return candidates_[prefix_of_mass(draw * total_, kSurprise) - 1];
 }
 
 void Sampler::list_top(std::size_t n, SampledToken& token) {

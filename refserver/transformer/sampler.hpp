@@ -48,8 +48,8 @@ class Sampler {
     double mass = 0;   ///< e^score, or 0 until it is known
     TokenId id = 0;
   };
-  template <class Before>
-  std::size_t prefix_of_mass(double target, Before before);
+  template <class Rank>
+  std::size_t prefix_of_mass(double target, Rank rank);
 
   std::optional<SampledToken> sample_plainly(std::span<const float> logits) const;
   void list_candidates(std::span<const float> logits, const Choice& choice);
