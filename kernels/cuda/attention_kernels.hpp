@@ -292,7 +292,6 @@ struct AttendKernel {
       weights.at[j] = weigh(seen ? scores[j] : -INFINITY, result, j);
     }
     float* const mine = shared.weights + warp() * kTileTokens * kWarpQueries;
-    simt::sync_warp();  // the tile before has been read
     reinterpret_cast<simt::Float4*>(mine)[lane()] = weights;
     simt::sync_warp();
     for (unsigned token = 0; token < kTileTokens; ++token) {

@@ -95,9 +95,7 @@ struct TopKKernel {
       wanted = shared.wanted;
       prefix |= std::uint64_t{shared.bucket} << shift;
       known |= std::uint64_t{0xFF} << shift;
-      const bool exact = shared.exact != 0;
-      simt::sync_threads();  // before the next round writes them
-      if (exact) break;
+      if (shared.exact != 0) break;  // thread 0 writes these again two barriers from here at the earliest
     }
     return prefix;
   }
