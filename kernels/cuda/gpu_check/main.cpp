@@ -35,7 +35,7 @@ constexpr ModelShape kToy{"toy", 1, 128, 128, 2, 1, 64, 128};
 struct Options {
   std::string json = "gpu-check.json";
   std::string markdown = "gpu-check.md";
-  double seconds = 420;
+  double seconds = 300;
   bool probe = false;              ///< names the GPU, measures nothing
   std::vector<std::string> notes;  ///< for the head of both files
   bool emulator = false;           ///< small shapes on the emulator: tests this program, measures nothing
@@ -97,9 +97,11 @@ class Check {
     const auto models = options_.emulator ? std::vector{kToy} : std::vector{kQwen2, kLlama3};
     for (const ModelShape& model : models) {
       for (const Precision precision : {Precision::exact, Precision::fast}) products(model, precision);
-      for (const KvType type : {KvType::f16, KvType::fp8, KvType::int8}) attention(model, type);
     }
     for (const ModelShape& model : models) steps(model);
+    for (const ModelShape& model : models) {
+      for (const KvType type : {KvType::f16, KvType::fp8, KvType::int8}) attention(model, type);
+    }
     report_.write(options_, device_->facts());
     return 0;
   }
@@ -119,6 +121,7 @@ class Check {
   double seconds(const std::function<void()>& work, Dispatch dispatch = Dispatch::graph) const {
     work();
     std::vector<double> all;
+    all.reserve(5);
     const double first = device_->time(work, 1, dispatch);
     const auto repeats = static_cast<unsigned>(std::clamp(0.01 / std::max(first, 1e-6), 1.0, 200.0));
     for (int i = 0; i < (options_.emulator ? 1 : 5); ++i) all.push_back(device_->time(work, repeats, dispatch));
@@ -126,7 +129,23 @@ class Check {
     return all[all.size() / 2];
   }
 
-  void measure_memory() { report_.add("memory in use with an empty context (all programs)", used_mib(), "MiB"); }
+  /// What the GPU has given away: to the context, to the kernels when first used, to cuBLAS when first asked.
+  void measure_memory() {
+    const double empty = used_mib();
+    report_.add("memory in use with an empty context (all programs)", empty, "MiB");
+    const GptqPacked packed = bench::random_layer(128, 128, 4);
+    const std::vector<float> x(64 * 128, 1.0F);
+    std::vector<float> y(x.size());
+    double before = empty;
+    for (const std::size_t library_rows : {0, 1}) {
+      const auto on = backend(Precision::fast, library_rows);
+      on->matmul(*on->upload(*make_gptq_matrix(packed.tensors(), 128)), x, 64, y);
+      const double after = used_mib();
+      report_.add(library_rows == 0 ? "more after a first product" : "more after a first product of cuBLAS",
+                  after - before, "MiB");
+      before = after;
+    }
+  }
 
   void measure_copies() {
     constexpr std::size_t kBytes = std::size_t{1} << 30U;
@@ -328,7 +347,7 @@ constexpr const char* kHelp =
 
   --json FILE      every figure (default gpu-check.json)
   --markdown FILE  the same as a table (default gpu-check.md)
-  --seconds S      begin nothing after so many seconds (default 420)
+  --seconds S      begin nothing after so many seconds (default 300)
   --note TEXT      a line for the head of both files, such as how the tests ended; any number of them
   --probe          prints the name of the GPU and measures nothing
   --emulator       tiny shapes on the host's emulator: shows that the program works, measures nothing

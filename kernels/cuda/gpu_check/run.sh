@@ -5,7 +5,7 @@
 set -uo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 out=${1:-$PWD/gpu-check-results}
-seconds=${2:-420}
+seconds=${2:-300}
 mkdir -p "$out" || exit 1
 
 # With the machine's own C library where it is new enough, with the one that was brought along otherwise.
@@ -37,7 +37,7 @@ step() {
   notes+=(--note "$name: $result")
 }
 
-step tests 240 "${start[@]}" "$here/kernels_tests" --gtest_filter='*cuda*-*emulated*'
+step tests 150 "${start[@]}" "$here/kernels_tests" --gtest_filter='*cuda*-*emulated*'
 grep -c '^\[       OK \]' "$out/tests.log" | sed 's/$/ tests ran on the GPU/'
 if ! grep -q '^\[       OK \]' "$out/tests.log"; then
   notes+=(--note "tests: none ran on the GPU")
@@ -47,7 +47,7 @@ sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanit
 if [ -n "$sanitizer" ]; then
   some='*GoldenProducts/cuda_*:*JoinsParts*/cuda_*:*CopiedBlocks*/cuda_*:*EmbedAndGather/cuda_*:*GreedyTakes*/cuda_*:-*emulated*'
   for tool in memcheck racecheck synccheck; do
-    step "sanitizer-$tool" 120 "${start[@]}" "$sanitizer" --tool "$tool" --error-exitcode 9 "$here/kernels_tests" \
+    step "sanitizer-$tool" 60 "${start[@]}" "$sanitizer" --tool "$tool" --error-exitcode 9 "$here/kernels_tests" \
       --gtest_filter="$some"
   done
 else
