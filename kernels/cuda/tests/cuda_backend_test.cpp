@@ -176,6 +176,21 @@ TEST_P(CudaTest, AnyNumberOfProcessorsMultipliesRight) {
   }
 }
 
+TEST_P(CudaTest, MatricesOfBothModelsAgreeWithTheReference) {
+  const auto qwen2 = [](std::size_t in, std::size_t out) { return LayerShape{in, out, 128, false, 4, true}; };
+  const auto llama3 = [](std::size_t in, std::size_t out) { return LayerShape{in, out, 128, true, 4, true}; };
+  for (LayerShape shape : {qwen2(3584, 4608), qwen2(3584, 3584), qwen2(3584, 37888), qwen2(18944, 3584),
+                           llama3(4096, 6144), llama3(4096, 4096), llama3(4096, 28672), llama3(14336, 4096)}) {
+    if (!on_gpu()) shape.out = 128;  // all inputs, but one slice of the outputs: the emulator is slow
+    const GptqPacked packed = random_packed(shape, random_);
+    const auto matrix = make_gptq_matrix(packed.tensors(), 128);
+    const auto x = random_values(3 * shape.in, random_);
+    // Outputs are a few units; 2^-22 of the sum of magnitudes of the longest is 1e-4.
+    const auto expected = product(*make_reference_backend(), *matrix, x, 3);
+    EXPECT_LT(worst(product(*make(), *matrix, x, 3), expected), 5e-4) << shape.in << "x" << shape.out;
+  }
+}
+
 TEST_P(CudaTest, RowsOfAnyMagnitudeKeepTheirPrecision) {
   const GptqPacked packed = random_packed({256, 16, 128, false, 4, true}, random_);
   const auto matrix = make_gptq_matrix(packed.tensors(), 128);
