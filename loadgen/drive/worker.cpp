@@ -16,9 +16,9 @@ namespace {
 constexpr std::int64_t tick_ns = 1'000'000;
 constexpr std::uint32_t ticks_per_sweep = 10;
 
-/// With many streams, reads may wait this long for company: that halves the CPU time per event. It moves no stamp,
-/// since it is done only where the kernel stamps; a closed loop's next send comes later by at most as much.
-constexpr std::int64_t gathering_ns = 50'000;
+/// With many streams, reads may wait this long for company: waking up costs more than reading an event. It moves no
+/// stamp, since it is done only where the kernel stamps; a closed loop's next send comes later by at most as much.
+constexpr std::int64_t gathering_ns = 200'000;
 constexpr std::size_t worth_gathering = 64;
 
 }  // namespace
