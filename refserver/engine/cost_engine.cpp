@@ -43,12 +43,13 @@ std::optional<TimePoint> CostEngine::admit(const RequestSpec& spec) {
   return std::nullopt;
 }
 
-/// A device that had work when its last step ended went on at that instant, whenever its loop came to say so.
+/// A device that had work when its last step ended went on at that instant, an idle one began when work was received,
+/// whenever its loop came to say so.
 TimePoint CostEngine::begin(const StepPlan& plan, TimePoint start) const {
-  const TimePoint end = timeline_->end;
-  if (end >= start || start - end > kLateness) return std::max(start, end);
-  const bool had_work = std::ranges::any_of(plan.rows, [end](const Row& row) { return row.spec->received <= end; });
-  return had_work ? end : start;
+  TimePoint work = start;
+  for (const Row& row : plan.rows) work = std::min(work, row.spec->received);
+  const TimePoint ready = std::max(work, timeline_->end);
+  return start - ready > kLateness ? start : ready;
 }
 
 std::chrono::nanoseconds CostEngine::length(const StepPlan& plan) const {

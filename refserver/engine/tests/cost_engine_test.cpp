@@ -95,6 +95,17 @@ TEST(CostEngine, ALateLoopDoesNotSlowABusyDevice) {
   EXPECT_EQ(late - on_time, 0us);
 }
 
+TEST(CostEngine, AnIdleDeviceBeginsWhenWorkIsReceived) {
+  VirtualServer server = server_of(linear());
+  const TimePoint seen = kStart + 300us;  // by the loop, which had to wake up first
+  ASSERT_FALSE(server.device.add(0, request_of(1, kStart, 1, 40), seen));
+  StepEvents events;
+  TimePoint now = seen;
+  while (const auto next = server.device.advance(now, events)) now = std::max(now, *next);
+  ASSERT_EQ(events.tokens.size(), 1U);
+  EXPECT_EQ(events.tokens[0].due, kStart + 1ms + 40 * 10us + 40us);
+}
+
 TEST(CostEngine, TwoModelsShareOneDevice) {
   auto made = make_engines({linear("a"), linear("b")}, {});
   Scheduler first(VirtualServer::roomy(), *made[0].vocabulary);
