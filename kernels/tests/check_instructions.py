@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 
-WIDE = re.compile(r"%[yz]mm|\s(?:v[a-z0-9]+)\s")  # VEX and EVEX mnemonics begin with v
+WIDE = re.compile(r"%[yz]mm|^\s*[0-9a-f]+:\s+v[a-z0-9]+\s")  # VEX and EVEX mnemonics begin with v
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")
 NOT_VECTOR = re.compile(r"\s(?:verr|verw|vm[a-z]+)\s")
 
@@ -28,7 +28,7 @@ def strays(lines):
 
 def self_test():
     text = ["0 <f()>:", "  1:\tmovaps %xmm0,%xmm1", "0 <k::simd_avx2::g()>:", "  1:\tvaddps %ymm0,%ymm1,%ymm2",
-            "0 <std::h()>:", "  1:\tvaddss %xmm0,%xmm1,%xmm2"]
+            "0 <std::h()>:", "  1:\tvaddss %xmm0,%xmm1,%xmm2", "0 <i()>:", "  1:\tcall 59 <i(int, void const*)+0x1>"]
     if strays(text) != ({"k::simd_avx2::g()"}, {"std::h()"}):
         sys.exit("check_instructions: self-check failed")
 
