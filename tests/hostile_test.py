@@ -43,11 +43,34 @@ class Hostile(harness.Test):
         with open(f"/proc/{self.server.process.pid}/status") as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1)) / 1024
 
-    def test_five_thousand_idle_connections_fit_in_100_mb(self):
+    def need_descriptors(self, count):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if hard != resource.RLIM_INFINITY and hard < 5200:
+        if hard != resource.RLIM_INFINITY and hard < count:
             self.skipTest(f"only {hard} file descriptors are allowed here")
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 5200), hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, count), hard))
+
+    def test_ten_thousand_requests_at_once_are_all_answered(self):
+        self.need_descriptors(10_200)
+        body = FINE.encode()
+        request = (b"POST /generate HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-type: application/json\r\n"
+                   b"content-length: %d\r\n\r\n" % len(body)) + body
+        clients = [self.connect() for _ in range(10_000)]
+        try:
+            for s in clients:
+                s.sendall(request[:-1])
+            for s in clients:
+                s.sendall(request[-1:])
+            statuses = [s.recv(65536).split(b" ", 2)[1] for s in clients]
+            self.assertLess(self.memory_mb(), 300)
+        finally:
+            for s in clients:
+                s.close()
+        self.assertEqual(set(statuses) - {b"200", b"429"}, set())
+        self.assertGreaterEqual(statuses.count(b"200"), 128)  # the limit of the server's admission
+        self.assertEqual(self.ask(FINE)[0], 200)
+
+    def test_five_thousand_idle_connections_fit_in_100_mb(self):
+        self.need_descriptors(5200)
         idle = [self.connect() for _ in range(5000)]
         try:
             self.assertEqual(self.ask(FINE)[0], 200)
