@@ -2,7 +2,7 @@
 """What does refserver's front cost beside the least that the same work can cost?
 
   events   server CPU per token event at 256 and 1,000 streams: refserver, and bench_token_server sending refserver's own bytes from
-           a bare send() loop; --rival CMD adds another server (its port as {port}, the gap as {gap_ms}; it answers --rival-path
+           a bare send() loop that wakes as seldom; --rival CMD adds another server (its port as {port}, the gap as {gap_ms}; it answers --rival-path
            with a stream of --tokens tokens)
   latency  how late tokens leave (achieved write minus due, from the truth log) at 1,000 streams and half of the rate at which
            refserver's thread would be saturated
@@ -38,6 +38,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("PLUMBLINE_BIN", ROOT / "build" / "bench" / "bin"))
 CLIENT_CORE, SERVER_CORE = "0", "1"
+STEP_SPACING_US = 100  # refserver gathers tokens that fall due closer together than this; so does the bare server
 # What bench_bare_reader sends; one that names what is to be sent gets it with --path and --body.
 BODY = '{"inputs":"hello","parameters":{"max_new_tokens":%d,"details":true}}'
 
@@ -118,7 +119,8 @@ def parties(args, replay):
     """Name of the party: (a function that starts it, flags of the reader)."""
     asked = ["--body", BODY % args.tokens]
     yield "refserver", lambda gap: refserver(gap_us=gap), asked
-    yield "bare", lambda gap: started([BIN / "bench_token_server", "--replay", replay, "--ttft-us", 100_000, "--gap-us", gap]), asked
+    yield "bare", lambda gap: started([BIN / "bench_token_server", "--replay", replay, "--ttft-us", 100_000, "--gap-us", gap,
+                                         "--gather-us", STEP_SPACING_US]), asked
     if args.rival:
         yield "rival", lambda gap: rival_server(args.rival, gap), ["--path", args.rival_path, "--body", args.rival_body]
 

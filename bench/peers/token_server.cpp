@@ -32,6 +32,7 @@ struct Stream {
 
 struct Settings {
   std::int64_t ttft_ns, gap_ns, spread_ns;
+  std::int64_t gather_ns;  ///< what falls due sooner than this after a wake-up waits for company
   std::size_t tokens;
   bool whole;
 };
@@ -103,9 +104,9 @@ class Server {
 
   void run() {
     std::vector<epoll_event> ready(256);
-    while (stop_asked == 0) {
-      const int n = peers::wait(epoll_, ready.data(), static_cast<int>(ready.size()),
-                                due_.empty() ? INT64_MAX : due_.top().first);
+    for (std::int64_t woke_ns = 0; stop_asked == 0; woke_ns = peers::clock_ns()) {
+      const std::int64_t due_ns = due_.empty() ? INT64_MAX : std::max(due_.top().first, woke_ns + settings_.gather_ns);
+      const int n = peers::wait(epoll_, ready.data(), static_cast<int>(ready.size()), due_ns);
       for (int i = 0; i < n; ++i) {
         const int fd = ready[static_cast<std::size_t>(i)].data.fd;
         if (fd == listener_) {
@@ -245,9 +246,12 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, [](int) { stop_asked = 1; });
   ::prctl(PR_SET_TIMERSLACK, 1UL);
   peers::raise_file_limit();
-  const Settings settings{flags.number("--ttft-us", 50'000) * 1000, flags.number("--gap-us", 10'000) * 1000,
+  const Settings settings{flags.number("--ttft-us", 50'000) * 1000,
+                          flags.number("--gap-us", 10'000) * 1000,
                           flags.number("--spread-us", 0) * 1000,
-                          static_cast<std::size_t>(flags.number("--tokens", 128)), flags.number("--whole", 0) != 0};
+                          flags.number("--gather-us", 0) * 1000,
+                          static_cast<std::size_t>(flags.number("--tokens", 128)),
+                          flags.number("--whole", 0) != 0};
   const std::string replay = flags.text("--replay");
   const auto server =
       std::make_unique<Server>(static_cast<int>(flags.number("--port", 0)), settings, flags.text("--truth"),
