@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #define PLUMBLINE_USE_AVX2
 #include "kernels/cpu/attention_kernels.hpp"
+#include "kernels/cpu/f16c.hpp"
 #include "kernels/cpu/pack_kernels.hpp"
 #include "kernels/cpu/panel_kernels.hpp"
 #include "kernels/cpu/row_kernels.hpp"
@@ -28,7 +29,7 @@ constexpr KernelTable kTable{.name = "cpu-avx2",
 }  // namespace
 
 const KernelTable* find_kernels_avx2() {
-  const bool able = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  const bool able = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
   return able ? &kTable : nullptr;
 }
 
