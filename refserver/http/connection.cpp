@@ -270,7 +270,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     answer_ = std::make_shared<Answer>(service_, face_, socket_, std::move(facts), [this] { wake(); });
     answer_->start(std::move(*request));
     co_await watch_client();
-    const bool can_continue = answer_->can_continue();
+    // An end of the stream is told once: a further read would wait for another.
+    const bool can_continue = answer_->can_continue() && !has_client_left_;
     answer_.reset();
     co_return can_continue;
   }
@@ -326,9 +327,10 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       const auto [ec, bytes] = co_await socket_->async_read_some(buffer_.prepare(4096), kToken);
       if (!ec) {
         buffer_.commit(bytes);
-      } else if (!answer_->is_done()) {
-        answer_->abandon("client_gone");
+        continue;
       }
+      if (ec != asio::error::operation_aborted) has_client_left_ = true;
+      if (!answer_->is_done()) answer_->abandon("client_gone");
     }
   }
 
@@ -358,6 +360,7 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
   std::size_t first_bytes_ = 0;       ///< what the first read of a request brought
   std::optional<TimePoint> arrived_;  ///< and when that had arrived
   bool is_idle_ = false;
+  bool has_client_left_ = false;  ///< the stream ended, or broke, while a generation was under way
 };
 
 }  // namespace

@@ -104,6 +104,16 @@ TEST(Limits, ASlowReaderIsCutByTime) {
   EXPECT_TRUE(reaches(server, "tgi_request_failure{err=\"dropped\"}", 1));
 }
 
+TEST(Limits, AClientThatSendsNoMoreIsLetGoAtWhateverInstantItStops) {
+  TestServer server({}, {0ms, 0ms});
+  for (int i = 0; i < 1000; ++i) {
+    TestClient client(server);
+    client.send(TestClient::request("/generate_stream", long_answer(100)) + "0");
+    client.finish_sending();
+    ASSERT_TRUE(client.is_closed_by_server()) << "after " << i;
+  }
+}
+
 TEST(Limits, AReaderThatKeepsUpGetsEveryTokenOfABurst) {
   HttpOptions options;
   options.stream_backlog_bytes = std::size_t{64} << 20U;
