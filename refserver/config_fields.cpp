@@ -87,6 +87,14 @@ AdmissionKind parse_admission(const std::string& text) {
   throw BadValue(fmt::format("'{}' is not a way of admission; there are: optimistic, reserve, adaptive", text));
 }
 
+PolicyKind parse_policy(const std::string& text) {
+  if (text == "fcfs") return PolicyKind::fcfs;
+  if (text == "priority") return PolicyKind::priority;
+  if (text == "fair") return PolicyKind::fair;
+  if (text == "shortest-first") return PolicyKind::shortest_first;
+  throw BadValue(fmt::format("'{}' is not a policy; there are: fcfs, priority, fair, shortest-first", text));
+}
+
 FaultPlan read_faults(const std::string& file) {
   try {
     return read_fault_file(file);
@@ -243,6 +251,11 @@ std::vector<Field> scheduler_fields() {
        "what must be free to let a request in: optimistic (default: its prompt), reserve (all it may need, as TGI) or "
        "adaptive",
        kOurs, kValue, [](Draft& d, const std::string& v) { d.config.scheduler.admission = parse_admission(v); }},
+      {"policy", "NAME",
+       "who is let in next: fcfs (default), priority (header x-plumbline-priority, 0 first), fair (between tenants, "
+       "header "
+       "x-plumbline-tenant) or shortest-first",
+       kOurs, kValue, [](Draft& d, const std::string& v) { d.config.scheduler.policy = parse_policy(v); }},
       {"block_size", "N", "tokens per block of KV cache (default 16)", kOurs, kValue,
        [](Draft& d, const std::string& v) { d.config.scheduler.block_size = parse_number<std::uint32_t>(v, 1, 4096); }},
       {"max_waiting_requests", "N", "requests per model that wait for the engine; more get 429 (default: no limit)",

@@ -75,6 +75,7 @@ SchedulerConfig make_scheduler_config(const SchedulerSettings& settings, const M
   config.batch = settings.batch;
   config.prefill = settings.has_prefill_chunking ? PrefillKind::chunked : PrefillKind::separate;
   config.admission = settings.admission;
+  config.policy = settings.policy;
   config.has_prefix_cache = settings.has_prefix_caching;
   config.max_input_tokens = model.max_input_tokens;
   config.max_total_tokens = model.max_total_tokens;

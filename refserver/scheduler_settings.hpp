@@ -23,6 +23,7 @@ struct SchedulerSettings {
   bool has_prefix_caching = true;
   BatchKind batch = BatchKind::continuous;
   AdmissionKind admission = AdmissionKind::optimistic;
+  PolicyKind policy = PolicyKind::fcfs;
   std::uint32_t block_size = 16;
   std::uint32_t max_waiting_requests = 0;     ///< per model; 0: no limit
   std::chrono::nanoseconds queue_timeout{0};  ///< 0: none

@@ -28,6 +28,7 @@ struct RequestFacts {
   std::string allow_origin = "*";
   std::optional<Chunking> chunking{};  ///< how the client wants its stream cut
   bool wants_truth = false;            ///< the client asked to be told what the truth log will say
+  Standing standing{};
 };
 
 class FaultRun;

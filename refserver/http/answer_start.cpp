@@ -162,7 +162,8 @@ void Answer::submit(std::size_t index, ValidatedRequest valid) {
     sequence.segments->total_new_tokens = valid.total_new_tokens;
   }
   sequence.queued = Clock::now();  // before: the engine may be faster than this thread
-  if (!service_.work.try_submit({truth.id, facts_.received, std::move(valid.request), facts_.draw_key})) {
+  if (!service_.work.try_submit(
+          {truth.id, facts_.received, std::move(valid.request), facts_.draw_key, facts_.standing})) {
     return is_stream_ ? fail(index, kOverloaded) : refuse(kOverloaded);
   }
   service_.receivers.emplace(truth.id, Receiver{this, static_cast<std::uint32_t>(index)});
@@ -194,7 +195,8 @@ void Answer::submit_next_segment(std::size_t index, TokenEvent last, ValidatedRe
   Generation& sequence = sequences_[index];
   const std::uint32_t prompt_tokens = valid.request.prompt_tokens;
   const std::uint32_t tokens = valid.request.max_new_tokens;
-  if (service_.work.try_submit({sequence.truth.id, Clock::now(), std::move(valid.request), facts_.draw_key})) {
+  if (service_.work.try_submit(
+          {sequence.truth.id, Clock::now(), std::move(valid.request), facts_.draw_key, facts_.standing})) {
     last.finish.reset();
     face_.count([&](ServerMetrics& m) { m.on_valid(prompt_tokens, tokens); });
   } else {

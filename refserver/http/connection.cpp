@@ -12,6 +12,7 @@
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/string_body.hpp>
 #include <cerrno>
+#include <charconv>
 
 #include "refserver/api/read_request.hpp"
 #include "refserver/api/token_list.hpp"
@@ -56,6 +57,17 @@ std::optional<std::string> read_id(const Parser& parser, beast::string_view name
   const auto value = find_header(parser, name);
   if (!value) return std::nullopt;
   return make_printable_id(*value);
+}
+
+/// Empty if the priority is not a number from 0 to 255.
+std::optional<Standing> read_standing(const Parser& parser) {
+  Standing standing{read_id(parser, "x-plumbline-tenant").value_or("")};
+  const auto priority = find_header(parser, "x-plumbline-priority");
+  if (!priority) return standing;
+  const char* const end = priority->data() + priority->size();
+  const auto [at, ec] = std::from_chars(priority->data(), end, standing.priority);
+  if (ec != std::errc() || at != end) return std::nullopt;
+  return standing;
 }
 
 class HttpConnection final : public Connection, public std::enable_shared_from_this<HttpConnection> {
@@ -258,6 +270,11 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
       chunking = *read;
     }
     const bool is_extended = service_.validator.limits().dialect == Dialect::extended;
+    const std::optional<Standing> standing = is_extended ? read_standing(parser) : Standing{};
+    if (!standing) {
+      const Error error{ErrorType::validation, "x-plumbline-priority: not a number from 0 to 255"};
+      co_return co_await answer_misread(parser, error);
+    }
     RequestFacts facts{route,
                        received,
                        read_id(parser, "x-request-id"),
@@ -266,7 +283,8 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
                        parser.get().version() < 11 ? Framing::plain : Framing::chunked,
                        std::string(allow_origin_),
                        chunking,
-                       is_extended && is_switched_on(find_header(parser, "x-plumbline-truth").value_or(""))};
+                       is_extended && is_switched_on(find_header(parser, "x-plumbline-truth").value_or("")),
+                       *standing};
     answer_ = std::make_shared<Answer>(service_, face_, socket_, std::move(facts), [this] { wake(); });
     answer_->start(std::move(*request));
     co_await watch_client();

@@ -15,12 +15,19 @@
 
 namespace refserver {
 
+/// Where a request stands among others, for policies that ask.
+struct Standing {
+  std::string tenant{};       ///< whose share of the work it counts towards
+  std::uint8_t priority = 0;  ///< class; 0 goes first
+};
+
 /// An admitted request waiting for the engine.
 struct Pending {
   RequestId id = 0;
   TimePoint received;  ///< when its last byte was read
   ValidRequest request;
   std::string draw_key{};  ///< what simulated engines key random draws by; empty: the id
+  Standing standing{};
 };
 
 /// What the engine thread takes at once. Cancellations are to be applied first.

@@ -31,6 +31,8 @@ RequestSpec make_spec(Pending&& pending) {
   spec.top_n_tokens = request.top_n_tokens;
   spec.reads_prefix_cache = request.reads_prefix_cache;
   spec.draw_key = std::move(pending.draw_key);
+  spec.tenant = std::move(pending.standing.tenant);
+  spec.priority = pending.standing.priority;
   return spec;
 }
 

@@ -77,6 +77,33 @@ TEST(Scheduling, ARequestWaitsForTheOneBeforeIt) {
   EXPECT_LT(number(earlier, "scheduled_ns"), std::stoll(last_due));
 }
 
+TEST(Scheduling, APolicyLooksAtTheClientsStanding) {
+  SchedulerSettings settings = one_at_a_time();
+  settings.policy = PolicyKind::priority;
+  TestServer server({}, {200ms, 1ms}, nullptr, {}, settings);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  const auto ask = [&](const std::string& priority) {
+    clients.push_back(std::make_unique<TestClient>(server));
+    clients.back()->send(TestClient::request("/generate", kTwoTokens,
+                                             "x-plumbline-truth: 1\r\nx-plumbline-priority: " + priority + "\r\n"));
+    EXPECT_TRUE(reaches(server, "tgi_request_count", static_cast<double>(clients.size())));
+  };
+  ask("0");
+  ask("9");
+  ask("1");
+  const auto scheduled = [](TestClient& client) {
+    const std::string head = client.read_answer().head;
+    return std::stoll(head.substr(head.find("\"scheduled_ns\":") + 15));
+  };
+  scheduled(*clients[0]);
+  const auto last = scheduled(*clients[1]);
+  EXPECT_LT(scheduled(*clients[2]), last);
+  EXPECT_EQ(TestClient(server).get("/health").status, 200);
+  TestClient wrong(server);
+  wrong.send(TestClient::request("/generate", kTwoTokens, "x-plumbline-priority: high\r\n"));
+  EXPECT_EQ(wrong.read_answer().status, 422);
+}
+
 TEST(Scheduling, ThePrefixCacheIsSeenByTruthMetricsAndState) {
   TestServer server;
   TestClient client(server);
