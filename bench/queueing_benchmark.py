@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Does a real run, measured by loadgen, show what queueing theory says of it?
 
-refserver serves one request at a time (serial scheduler), each in one step of 5 ms: constant (M/D/1) or exponential (M/M/1).
+refserver serves one request at a time (serial scheduler), each in one step of 8 ms: constant (M/D/1) or exponential (M/M/1).
 loadgen sends Poisson arrivals at utilisation 0.5. Three views of the wait of every request are compared: loadgen's (TTFT from
 the send, less the service), the server's truth log, and the closed form. Fails unless
   the mean wait is within 5 % of the formula or three standard errors (30 batch means), whichever is larger,
@@ -10,8 +10,8 @@ the send, less the service), the server's truth log, and the closed form. Fails 
   each request's wait is within 1 ms of the truth log's at p99.
 The same in virtual time, with a hundred times the requests: refserver simulate.
 
-usage: queueing_benchmark.py [--requests 20000] [--service-ms 5] [--out FILE.json]
-Needs the release build (./dev build); PLUMBLINE_BIN names another folder of binaries. Two runs of some 200 s, both at a time.
+usage: queueing_benchmark.py [--requests 20000] [--service-ms 8] [--out FILE.json]
+Needs the release build (./dev build); PLUMBLINE_BIN names another folder of binaries. Two runs of some 320 s, both at a time.
 """
 import argparse
 import concurrent.futures
@@ -128,7 +128,8 @@ def judge(name, theory, measured, true, response_error, summary):
         below, below_or_off = share_up_to(measured, at), share_up_to(measured, at + off)
         half = T_99_TWO_SIDED * batch_error(measured, lambda part, x=at + off: share_up_to(part, x))
         rows[title] = {"theory_ms": at, "measured_ms": nearest_rank(measured, q), "true_ms": nearest_rank(true, q),
-                       "share": below, "share_with_error": below_or_off, "interval": half}
+                       "share": below, "share_with_error": below_or_off, "interval": half,
+                       "interval_ms": T_99_TWO_SIDED * batch_error(measured, lambda part, q=q: nearest_rank(part, q))}
         checks[title] = below - half <= q <= below_or_off + half
     print(f"{name}: {len(measured)} requests, loadgen says {summary['validity']['status']}")
     for title, row in rows.items():
@@ -142,7 +143,7 @@ def judge(name, theory, measured, true, response_error, summary):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20_000)
-    parser.add_argument("--service-ms", type=float, default=5)
+    parser.add_argument("--service-ms", type=float, default=8)
     parser.add_argument("--out")
     args = parser.parse_args()
     load_before, results = os.getloadavg(), {}
