@@ -14,17 +14,17 @@ usage: drive_benchmark.py events|whole|pacing|many [--rounds 3] [--streams 1000]
 """
 import argparse
 import contextlib
-import datetime
 import json
 import os
 import pathlib
-import platform
 import re
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+
+from figures import save
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("PLUMBLINE_BIN", ROOT / "build" / "bench" / "bin"))
@@ -180,11 +180,6 @@ def median(rounds, client, key):
     return statistics.median(r[key] for r in rounds if r["client"] == client)
 
 
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release()}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("events", "whole", "pacing", "many"))
@@ -205,9 +200,7 @@ def main():
     rounds, medians = globals()["bench_" + args.what](args)
     print("medians:", {k: round(v, 3) for k, v in medians.items()})
     if args.out:
-        pathlib.Path(args.out).write_text(json.dumps({
-            "command": "bench/drive_benchmark.py " + " ".join(sys.argv[1:]), "date": datetime.date.today().isoformat(),
-            "machine": machine(), "load_average_before": load, "medians": medians, "rounds": rounds}, indent=1) + "\n")
+        save(args.out, load, medians=medians, rounds=rounds)
     return 0
 
 

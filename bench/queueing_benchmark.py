@@ -15,17 +15,16 @@ Needs the release build (./dev build); PLUMBLINE_BIN names another folder of bin
 """
 import argparse
 import concurrent.futures
-import datetime
 import json
 import math
 import os
 import pathlib
-import platform
 import statistics
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
+from figures import save  # noqa: E402
 from harness import Server, load, nearest_rank, run_dir  # noqa: E402
 
 UTILISATION = 0.5
@@ -153,11 +152,7 @@ def main():
     for name, theory in theories.items():
         results[name] = judge(name, theory, *runs[name].result())
     if args.out:
-        cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-        pathlib.Path(args.out).write_text(json.dumps({
-            "command": "bench/queueing_benchmark.py " + " ".join(sys.argv[1:]), "date": datetime.date.today().isoformat(),
-            "machine": {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release()},
-            "load_average_before": load_before, "results": results}, indent=1) + "\n")
+        save(args.out, load_before, results=results)
     return 0 if all(all(r["checks"].values()) for r in results.values()) else 1
 
 

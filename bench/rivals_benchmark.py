@@ -26,7 +26,6 @@ import datetime
 import json
 import os
 import pathlib
-import platform
 import resource
 import shlex
 import shutil
@@ -38,6 +37,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+from figures import machine  # noqa: E402
 from harness import BIN, Server, nearest_rank  # noqa: E402
 from rivals_report import markdown  # noqa: E402
 from rivals_tools import MODEL, Aiperf, Guidellm, Job, Loadgen, Locust  # noqa: E402
@@ -247,11 +247,6 @@ def brief(row):
              if row["reported"][m] and row["reported"][m][q] is not None and row["true"][m]]
     return head + ", ".join(pairs) + f", {row['true']['ok']} ok, CPU {row['cpu_s']:.2f} s of {row['wall_s']:.1f} s, server " \
         f"{row['server_cpu_s']:.1f} s, arrived {row['true']['rate'] or 0:.0f}/s, {row['reported']['says']}"
-
-
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release()}
 
 
 def wanted_tools(args, folder):

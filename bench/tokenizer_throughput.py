@@ -18,7 +18,6 @@ import datetime
 import json
 import os
 import pathlib
-import platform
 import random
 import statistics
 import subprocess
@@ -30,6 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path += [str(ROOT / "tests"), str(ROOT / "tokenizer" / "tests")]
 os.environ.setdefault("PLUMBLINE_BIN", str(ROOT / "build" / "bench" / "bin"))
 import harness  # noqa: E402
+from figures import machine  # noqa: E402
 from make_strings import CORPUS, DATA  # noqa: E402
 
 SIZES = {"100 B": 100, "1 kB": 1000, "4 kB": 4000, "16 kB": 16000}
@@ -186,11 +186,6 @@ def hostile(name, tokenizer, folder, rounds):
     return rows
 
 
-def machine():
-    cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-    return {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release(), "load_average": os.getloadavg()}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", default=os.environ.get("PLUMBLINE_REAL_TOKENIZERS"), help="folder of real-size tokenizers")
@@ -200,7 +195,7 @@ def main():
     args = parser.parse_args()
     import tokenizers
     os.sched_setaffinity(0, {CORE})
-    before = machine()
+    before = {**machine(), "load_average": os.getloadavg()}
     one, two = ({label: SIZES[label] for label in labels} for labels in (["4 kB"], ["1 kB", "16 kB"]))
     plans = [(f"{n}, small", DATA / n, one if args.real else SIZES) for n in ("llama3", "qwen2")]
     if args.real:

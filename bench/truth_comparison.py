@@ -11,11 +11,9 @@ usage: truth_comparison.py [--streams 256] [--waves 3] [--runs 3] [--ttft 100ms]
 Needs the release build (./dev build). PLUMBLINE_BIN names another folder of binaries.
 """
 import argparse
-import datetime
 import json
 import os
 import pathlib
-import platform
 import re
 import shutil
 import subprocess
@@ -24,6 +22,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests"))
 import harness  # noqa: E402
+from figures import save  # noqa: E402
 from harness import Server, load, nearest_rank, run_dir  # noqa: E402
 
 BOUNDS_MS = {"ttft p50": 0.5, "ttft p99": 0.3, "ttft p50 user": 0.5, "ttft p99 user": 2.0, "tpot p99": 0.5}
@@ -169,11 +168,7 @@ def main():
     results = [one_run(args) for _ in range(args.runs)]
     good = [report(i + 1, r) for i, r in enumerate(results)]
     if args.out:
-        cpu = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-        machine = {"cpu": cpu, "cores": os.cpu_count(), "kernel": platform.release()}
-        pathlib.Path(args.out).write_text(json.dumps({
-            "command": "bench/truth_comparison.py " + " ".join(sys.argv[1:]), "date": datetime.date.today().isoformat(),
-            "machine": machine, "load_average_before": before, "bounds_ms": BOUNDS_MS, "runs": results}, indent=1) + "\n")
+        save(args.out, before, bounds_ms=BOUNDS_MS, runs=results)
     print(f"{sum(good)} of {len(good)} runs within the bounds and VALID")
     return 0 if all(good) else 1
 
