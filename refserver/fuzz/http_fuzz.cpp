@@ -13,15 +13,16 @@
 
 namespace {
 
+refserver::HttpOptions small_limits() {
+  refserver::HttpOptions options;
+  options.body_limit_bytes = 64 * 1024;
+  options.header_limit_bytes = 8 * 1024;
+  options.validation_workers = 1;
+  return options;
+}
+
 refserver::TestServer& server() {
-  static refserver::TestServer& instance = [&]() -> refserver::TestServer& {
-    refserver::HttpOptions options;
-    options.body_limit_bytes = 64 * 1024;
-    options.header_limit_bytes = 8 * 1024;
-    options.validation_workers = 1;
-    static refserver::TestServer made(options, {std::chrono::nanoseconds(0), std::chrono::nanoseconds(0)});
-    return made;
-  }();
+  static refserver::TestServer instance(small_limits(), {std::chrono::nanoseconds(0), std::chrono::nanoseconds(0)});
   return instance;
 }
 

@@ -256,36 +256,36 @@ class HttpConnection final : public Connection, public std::enable_shared_from_t
     }
   }
 
+  /// What the head says of a generation. Headers of our own are unknown in the strict dialect.
+  Result<RequestFacts, Error> read_facts(Route route, const Parser& parser, TimePoint received) const {
+    RequestFacts facts;
+    facts.route = route;
+    facts.received = received;
+    facts.client_id = read_id(parser, "x-request-id");
+    facts.draw_key = read_id(parser, "x-sim-key").value_or("");
+    facts.persistence = persistence_of(parser);
+    facts.framing = parser.get().version() < 11 ? Framing::plain : Framing::chunked;
+    facts.allow_origin = allow_origin_;
+    if (service_.validator.limits().dialect != Dialect::extended) return facts;
+
+    if (const auto asked = find_header(parser, "x-plumbline-chunking")) {
+      const auto chunking = parse_chunking(*asked);
+      if (!chunking) return Error{ErrorType::validation, "x-plumbline-chunking: " + chunking.error()};
+      facts.chunking = *chunking;
+    }
+    const auto standing = read_standing(parser);
+    if (!standing) return Error{ErrorType::validation, "x-plumbline-priority: not a number from 0 to 255"};
+    facts.standing = *standing;
+    facts.wants_truth = is_switched_on(find_header(parser, "x-plumbline-truth").value_or(""));
+    return facts;
+  }
+
   asio::awaitable<bool> generate(Route route, const Parser& parser, TimePoint received) {
     auto request = read_request(route, parser.get().body(), service_.validator.limits().dialect);
     if (!request) co_return co_await answer_misread(parser, request.error());
-    std::optional<Chunking> chunking;
-    if (const auto asked = find_header(parser, "x-plumbline-chunking");
-        asked && service_.validator.limits().dialect == Dialect::extended) {
-      auto read = parse_chunking(*asked);
-      if (!read) {
-        const Error error{ErrorType::validation, "x-plumbline-chunking: " + read.error()};
-        co_return co_await answer_misread(parser, error);
-      }
-      chunking = *read;
-    }
-    const bool is_extended = service_.validator.limits().dialect == Dialect::extended;
-    const std::optional<Standing> standing = is_extended ? read_standing(parser) : Standing{};
-    if (!standing) {
-      const Error error{ErrorType::validation, "x-plumbline-priority: not a number from 0 to 255"};
-      co_return co_await answer_misread(parser, error);
-    }
-    RequestFacts facts{route,
-                       received,
-                       read_id(parser, "x-request-id"),
-                       read_id(parser, "x-sim-key").value_or(""),
-                       persistence_of(parser),
-                       parser.get().version() < 11 ? Framing::plain : Framing::chunked,
-                       std::string(allow_origin_),
-                       chunking,
-                       is_extended && is_switched_on(find_header(parser, "x-plumbline-truth").value_or("")),
-                       *standing};
-    answer_ = std::make_shared<Answer>(service_, face_, socket_, std::move(facts), [this] { wake(); });
+    auto facts = read_facts(route, parser, received);
+    if (!facts) co_return co_await answer_misread(parser, facts.error());
+    answer_ = std::make_shared<Answer>(service_, face_, socket_, std::move(*facts), [this] { wake(); });
     answer_->start(std::move(*request));
     co_await watch_client();
     // An end of the stream is told once: a further read would wait for another.
