@@ -11,10 +11,9 @@
 #include <ctime>
 #include <utility>
 
-#include "exporters/influx_url.hpp"
+#include "loadgen/cli_exports.hpp"
 #include "loadgen/cli_help.hpp"
 #include "loadgen/cli_network.hpp"
-#include "loadgen/credentials.hpp"
 #include "loadgen/local_server.hpp"
 #include "loadgen/plan/scenario_file.hpp"
 #include "loadgen/plan/target.hpp"
@@ -30,7 +29,8 @@ using Text = std::optional<std::string>;
 struct Arguments {
   Text file;
   ScenarioFlags flags;
-  Text out, record, influx, influx_credentials;
+  Text out, record;
+  ExportFlags exports;
   Text shard, start_at, truth, slowest;
   Text server, true_ttft, true_gap;
   std::vector<std::string> merged;
@@ -123,8 +123,7 @@ void add_run(CLI::App& app, Arguments& arguments) {
            "Keep the N slowest requests whole, token by token, in slowest.jsonl; 0: none (default 20)", keep);
   add_text(run, "--truth", arguments.truth, "FILE",
            "Compare with the server's own record, refserver's --truth-log, after the run", "Judging");
-  add_text(run, "--influx", arguments.influx, "URL", "Also store points in InfluxDB, http://HOST:PORT/DB", keep);
-  add_text(run, "--influx-credentials", arguments.influx_credentials, "FILE", "Credentials for --influx", keep);
+  add_export_flags(run, arguments.exports);
   add_text(run, "--threads", flags.threads, "N", "I/O threads; 0: half of the cores (default)", "Generator");
   add_text(run, "--index-header", flags.index_header, "NAME",
            "Send each request's number in the plan in this header, such as x-sim-key", "Generator");
@@ -175,31 +174,6 @@ std::filesystem::path default_out(const RunCommand& command) {
   const std::time_t when =
       command.start_at_ns ? static_cast<std::time_t>(*command.start_at_ns / 1'000'000'000) : std::time(nullptr);
   return fmt::format("runs/{:%Y%m%dT%H%M%SZ}-{}", fmt::gmtime(when), command.scenario.name);
-}
-
-/// Fills in the credentials; false, with the message printed, if they or the URL are not good.
-bool read_influx(const Arguments& arguments, ExportOptions& exports) {
-  if (!arguments.influx) {
-    if (arguments.influx_credentials) bad_flag("--influx-credentials", "needs --influx http://HOST:PORT/DB");
-    return !arguments.influx_credentials;
-  }
-  const auto url = exporters::parse_influx_url(*arguments.influx);
-  if (!url) {
-    bad_flag("--influx", url.error());
-    return false;
-  }
-  exports.influx_url = *arguments.influx;
-  const auto credentials =
-      read_credentials(arguments.influx_credentials, [](const char* name) { return std::getenv(name); });
-  if (!credentials) {
-    bad_flag(arguments.influx_credentials ? "--influx-credentials" : "environment", credentials.error());
-    return false;
-  }
-  if (!credentials->warning.empty()) fmt::print(stderr, "warning: {}\n", credentials->warning);
-  exports.influx_user = credentials->user;
-  exports.influx_password = credentials->password;
-  exports.influx_token = credentials->token;
-  return true;
 }
 
 std::optional<std::uint64_t> parse_count(const std::string& text, std::uint64_t most) {
@@ -259,7 +233,7 @@ Command make_run(const Arguments& arguments) {
   if (record != "all" && record != "summary")
     return bad_flag("--record", "must be all or summary, is '" + record + "'");
   command.exports.record = record == "all" ? RecordLevel::all : RecordLevel::summary;
-  if (!read_influx(arguments, command.exports)) return Done{ExitCode::bad_usage};
+  if (auto read = read_export_flags(arguments.exports, command.exports); !read) return bad_usage(read.error() + '\n');
   command.progress = arguments.quiet ? ProgressKind::quiet : ProgressKind::automatic;
   command.only_show = arguments.dry_run;
   const auto slowest = parse_count(arguments.slowest.value_or("20"), 10'000);

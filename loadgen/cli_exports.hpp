@@ -1,0 +1,28 @@
+// The flags that say where a run's numbers go besides its folder, and their reading into ExportOptions.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "loadgen/export/run_export.hpp"
+#include "loadgen/result.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace loadgen {
+
+/// As text, the way they were given.
+struct ExportFlags {
+  std::optional<std::string> influx, influx_credentials;
+};
+
+/// `flags` outlives the parsing.
+void add_export_flags(CLI::App& app, ExportFlags& flags);
+
+/// Judges the flags, fills in credentials from the environment or files, prints warnings about them. The error is one
+/// line that begins with the flag it is about.
+Result<void, std::string> read_export_flags(const ExportFlags& flags, ExportOptions& exports);
+
+}  // namespace loadgen
