@@ -164,13 +164,15 @@ PLUMBLINE_AVX512_INLINE Line repeat4(const std::int8_t* p) {
   __builtin_memcpy(&word, p, sizeof word);
   return {_mm512_set1_epi32(word)};
 }
-/// acc[lane] += sum over four of codes (unsigned) * x (signed). Codes up to 15.
-PLUMBLINE_AVX512_INLINE I32 dot_nibbles(I32 acc, Line codes, Line x) {
-  return {_mm512_dpbusd_epi32(acc.v, codes.v, x.v)};
-}
-/// The same for codes up to 255.
+/// acc[lane] += sum over four of codes (unsigned) * x (signed). Codes up to 255.
+/// Written out because g++ 12 copies the sum to another register around its own intrinsic, and then runs out of them.
 PLUMBLINE_AVX512_INLINE I32 dot_bytes(I32 acc, Line codes, Line x) {
-  return {_mm512_dpbusd_epi32(acc.v, codes.v, x.v)};
+  asm("vpdpbusd %2, %1, %0" : "+v"(acc.v) : "v"(codes.v), "v"(x.v));
+  return acc;
+}
+/// The same; other instruction sets make use of codes up to 15.
+PLUMBLINE_AVX512_INLINE I32 dot_nibbles(I32 acc, Line codes, Line x) {
+  return dot_bytes(acc, codes, x);
 }
 /// Bits Shift .. Shift + 3 of each 32-bit lane, less 8.
 template <int Shift>
