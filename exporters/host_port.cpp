@@ -1,0 +1,73 @@
+#include "exporters/host_port.hpp"
+
+#include <fmt/format.h>
+#include <netdb.h>
+
+#include <charconv>
+#include <cstring>
+#include <memory>
+
+namespace exporters {
+namespace {
+
+constexpr std::size_t longest_host = 253;
+
+Result<HostPort, std::string> refuse(const std::string& why) {
+  return {boost::system::in_place_error, why + "; write HOST:PORT, such as 127.0.0.1:8125 or [::1]:8125"};
+}
+
+bool is_host(std::string_view host, bool in_brackets) {
+  if (host.empty() || host.size() > longest_host) return false;
+  for (const char c : host) {
+    const bool is_plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+    if (!is_plain && !(in_brackets && (c == ':' || c == '%'))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string HostPort::text() const {
+  const std::string shown = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  return fmt::format("{}:{}", shown, port);
+}
+
+Result<HostPort, std::string> parse_host_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return refuse("has no port");
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  const bool in_brackets = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (in_brackets) host = host.substr(1, host.size() - 2);
+  if (!is_host(host, in_brackets)) return refuse("names no host");
+  HostPort parsed{std::string(host), 0};
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), parsed.port);
+  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())
+    return refuse("its port is no number from 0 to 65535");
+  return parsed;
+}
+
+const sockaddr* SocketAddress::get() const noexcept {
+  return reinterpret_cast<const sockaddr*>(&bytes);
+}
+
+Result<SocketAddress, std::string> resolve(const HostPort& where, int socket_type) {
+  addrinfo wanted{};
+  wanted.ai_family = AF_UNSPEC;
+  wanted.ai_socktype = socket_type;
+  wanted.ai_flags = AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int code = ::getaddrinfo(where.host.c_str(), std::to_string(where.port).c_str(), &wanted, &found);
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, [](addrinfo* list) {
+    if (list != nullptr) ::freeaddrinfo(list);
+  });
+  if (code != 0 || found == nullptr)
+    return {boost::system::in_place_error, fmt::format("host {}: {}", where.host, ::gai_strerror(code))};
+  SocketAddress address;
+  address.size = found->ai_addrlen;
+  std::memcpy(&address.bytes, found->ai_addr, found->ai_addrlen);
+  return address;
+}
+
+}  // namespace exporters
