@@ -2,17 +2,11 @@
 // cores' byte products. What the products give is checked by the tests over the same code.
 #include <benchmark/benchmark.h>
 
-#include <cstring>
 #include <string>
-
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 
 #include "kernels/bench/model_shapes.hpp"
 #include "kernels/cpu/cpu_backend.hpp"
-#include "kernels/cpu/thread_pool.hpp"
-#include "kernels/cpu/weight_arena.hpp"
+#include "kernels/cpu/memory_read.hpp"
 
 namespace {
 
@@ -29,55 +23,11 @@ void set_rate(benchmark::State& state, const char* name, double amount) {
   state.counters[name] = benchmark::Counter(per_second(state, amount), benchmark::Counter::kIsRate);
 }
 
-constexpr std::size_t kReadBytes = std::size_t{512} << 20U;
-constexpr std::size_t kReadChunk = std::size_t{1} << 20U;
-
-std::uint64_t read_words(const std::byte* from) {
-  std::uint64_t sums[4]{};
-  for (std::size_t i = 0; i < kReadChunk; i += sizeof sums) {
-    std::uint64_t words[4];
-    std::memcpy(words, from + i, sizeof words);
-    for (std::size_t j = 0; j < 4; ++j) sums[j] ^= words[j];
-  }
-  return sums[0] ^ sums[1] ^ sums[2] ^ sums[3];
-}
-
-#if defined(__x86_64__)
-/// Whole lines at once: narrower loads cannot keep up with the memory of a server.
-__attribute__((target("avx512f"))) std::uint64_t read_lines(const std::byte* from) {
-  __m512i sums[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512()};
-  for (std::size_t i = 0; i < kReadChunk; i += sizeof sums) {
-#pragma GCC unroll 4
-    for (std::size_t j = 0; j < 4; ++j) {
-      _mm_prefetch(reinterpret_cast<const char*>(from + i + 64 * j + 4096), _MM_HINT_T0);
-      sums[j] = _mm512_xor_si512(sums[j], _mm512_loadu_si512(from + i + 64 * j));
-    }
-  }
-  const __m512i all = _mm512_xor_si512(_mm512_xor_si512(sums[0], sums[1]), _mm512_xor_si512(sums[2], sums[3]));
-  std::uint64_t words[8];
-  _mm512_storeu_si512(words, all);
-  return words[0] ^ words[7];
-}
-#endif
-
 /// The limit of decoding: reading memory that is in no cache, in huge pages like the weights.
 void read_memory(benchmark::State& state) {
-  static kernels::WeightArena arena;
-  static const auto memory = [] {
-    auto bytes = arena.allocate(kReadBytes);
-    std::fill_n(bytes.get(), kReadBytes, std::byte{1});
-    return bytes;
-  }();
-  auto* read = read_words;
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) read = read_lines;
-#endif
-  kernels::ThreadPool pool(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) {
-    pool.run(kReadBytes / kReadChunk,
-             [&](std::size_t chunk) { benchmark::DoNotOptimize(read(memory.get() + chunk * kReadChunk)); });
-  }
-  set_rate(state, "GB/s", static_cast<double>(kReadBytes) / 1e9);
+  kernels::MemoryRead memory(static_cast<std::size_t>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(memory.read());
+  set_rate(state, "GB/s", static_cast<double>(memory.bytes()) / 1e9);
 }
 BENCHMARK(read_memory)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMillisecond)->UseRealTime();
 

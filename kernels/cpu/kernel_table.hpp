@@ -100,6 +100,8 @@ struct KernelTable {
   void (*attend)(const AttentionTile&);
   /// First index from `begin` on whose value is greater than `bar`, or `end`.
   std::size_t (*find_greater)(const float* x, std::size_t begin, std::size_t end, float bar);
+  /// Of `count` floats, in whatever order reads memory fastest.
+  float (*sum)(const float* x, std::size_t count);
 };
 
 /// Null where this build or this machine lacks the instructions.

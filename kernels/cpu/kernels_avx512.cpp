@@ -28,7 +28,8 @@ constexpr KernelTable kTable{.name = "cpu-avx512",
                              .silu_mul = simd::silu_mul,
                              .rotate = simd::rotate,
                              .attend = simd::attend,
-                             .find_greater = simd::find_greater};
+                             .find_greater = simd::find_greater,
+                             .sum = simd::sum_all};
 
 }  // namespace
 

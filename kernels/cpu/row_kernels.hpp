@@ -161,4 +161,21 @@ PLUMBLINE_TARGET inline std::size_t find_greater(const float* x, std::size_t beg
   return i;
 }
 
+/// Four lines at a time, asked for 4 KiB ahead: faster than the machine's own foresight alone.
+PLUMBLINE_TARGET inline float sum_all(const float* x, std::size_t count) {
+  constexpr std::size_t kAhead = 1024;
+  F32 chains[4] = {zero(), zero(), zero(), zero()};
+  std::size_t i = 0;
+  for (; i + 4 * kLaneCount <= count; i += 4 * kLaneCount) {
+#pragma GCC unroll 4
+    for (std::size_t c = 0; c < 4; ++c) {
+      prefetch(reinterpret_cast<const std::uint8_t*>(x + i + c * kLaneCount + kAhead));
+      chains[c] = add(chains[c], load(x + i + c * kLaneCount));
+    }
+  }
+  float rest = 0;
+  for (; i < count; ++i) rest += x[i];
+  return sum(add(add(chains[0], chains[1]), add(chains[2], chains[3]))) + rest;
+}
+
 }  // namespace kernels::PLUMBLINE_SIMD
