@@ -232,7 +232,7 @@ void Courier::finish(Exchange& exchange) {
   active_.pop_back();
   if (connection && exchange.leaves_connection_usable() && !connection->has_unsent()) {
     connection->exchange = nullptr;
-    connection->idle_since_ns = exchange.record.stamps.end;
+    connection->idle_since_ns = loop_.now_ns();  // when the answer was read, however long ago it had arrived
     pool_.put_back(std::move(connection));
   } else if (connection) {
     retire(std::move(connection));

@@ -2,13 +2,10 @@
 #include "loadgen/drive/transport.hpp"
 
 #include <sys/socket.h>
-#include <time.h>  // before errqueue.h, which uses timespec without declaring it
-
-#include <linux/errqueue.h>
-#include <linux/net_tstamp.h>
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "loadgen/drive/tls_transport.hpp"
@@ -18,10 +15,10 @@ namespace {
 
 std::int64_t receive_stamp(msghdr& message) noexcept {
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING) continue;
-    scm_timestamping stamps{};
-    std::memcpy(&stamps, CMSG_DATA(c), sizeof stamps);
-    return static_cast<std::int64_t>(stamps.ts[0].tv_sec) * 1'000'000'000 + stamps.ts[0].tv_nsec;
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec stamp{};
+    std::memcpy(&stamp, CMSG_DATA(c), sizeof stamp);
+    return static_cast<std::int64_t>(stamp.tv_sec) * 1'000'000'000 + stamp.tv_nsec;
   }
   return 0;
 }
@@ -41,7 +38,7 @@ class PlainTransport final : public Transport {
   explicit PlainTransport(FileDescriptor socket) noexcept : socket_(std::move(socket)) {}
 
   Result read(std::span<char> into) noexcept override {
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(scm_timestamping)) + 64];
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(timespec)) + 64];
     iovec part{into.data(), into.size()};
     msghdr message{};
     message.msg_iov = &part;
@@ -90,8 +87,8 @@ std::unique_ptr<Transport> make_transport(FileDescriptor socket, const Way* way)
 }
 
 void enable_receive_stamps(int socket) noexcept {
-  const int flags = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
-  ::setsockopt(socket, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof flags);
+  const int on = 1;
+  ::setsockopt(socket, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 }
 
 }  // namespace loadgen

@@ -54,7 +54,7 @@ std::unique_ptr<Transport> make_transport(FileDescriptor socket, const Way* way)
 /// Bytes as they are, over a connected stream socket (TCP or unix), whose receive stamps are read where there are any.
 std::unique_ptr<Transport> make_plain_transport(FileDescriptor socket);
 
-/// Asks the kernel to stamp what is received on `socket` (SO_TIMESTAMPING, software); without effect where it cannot.
+/// Asks the kernel to stamp what is received on `socket` (SO_TIMESTAMPNS); without effect where it cannot.
 void enable_receive_stamps(int socket) noexcept;
 
 }  // namespace loadgen
