@@ -7,9 +7,11 @@
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/memory_read.hpp"
 #include "refserver/engine_flags.hpp"
 #include "refserver/transformer/measure.hpp"
 
@@ -27,6 +29,7 @@ struct BenchFlags {
   std::vector<std::string> compare{"continuous"};
   bool measures_without_kv = false;
   bool measures_cold_start = false;
+  bool measures_limits = false;
   std::string out;
 };
 
@@ -47,6 +50,10 @@ void add_flags(CLI::App& app, BenchFlags& flags) {
                "also one request with every token computed from the whole text");
   app.add_flag("--cold-start", flags.measures_cold_start,
                "also from opening the folder to the first token, in this process");
+  app.add_flag(
+      "--roofline", flags.measures_limits,
+      "also how fast memory can be read, measured between the runs, and each load's rates beside it (holds 512 "
+      "MiB meanwhile, which the peak of resident memory counts)");
   app.add_option("--out", flags.out, "also write everything to this file as JSON")->type_name("FILE");
 }
 
@@ -85,12 +92,31 @@ constexpr Column kColumns[] = {{"seconds", &Measurement::seconds},
                                {"decode_tokens_per_s", &Measurement::decode_tokens_per_s},
                                {"tokens_per_s", &Measurement::tokens_per_s}};
 
-OrderedJson measure_load(TransformerModel& model, const std::string& name, const MeasuredLoad& load,
-                         std::uint32_t runs) {
+/// What a load's medians mean for the machine: weights read and multiplications done per second, by the clock and with
+/// all threads. Attention is in neither.
+void add_rates(const HostMemoryPlan& plan, const MeasuredLoad& load, double memory_bytes_per_s, OrderedJson& json) {
+  const double together = load.kind == BatchKind::serial ? 1 : load.requests;
+  const double steps_per_s = json["decode_tokens_per_s"].get<double>() / together;
+  const auto layers = static_cast<double>(plan.layer_macs), head = static_cast<double>(plan.head_macs);
+  const double weight_bytes_per_s = steps_per_s * static_cast<double>(plan.read_bytes);
+  json["memory_read_gb_per_s"] = memory_bytes_per_s / 1e9;
+  json["decode_weight_gb_per_s"] = weight_bytes_per_s / 1e9;
+  json["decode_share_of_memory"] = weight_bytes_per_s / memory_bytes_per_s;
+  json["decode_gmac_per_s"] = json["decode_tokens_per_s"].get<double>() * (layers + head) / 1e9;
+  json["prompt_gmac_per_s"] = json["prompt_tokens_per_s"].get<double>() * (layers + head / load.prompt_tokens) / 1e9;
+}
+
+/// `memory`: null where the machine's limit is not asked for. It is measured before each run, as what disturbs one
+/// disturbs both.
+OrderedJson measure_load(TransformerModel& model, const std::string& name, const MeasuredLoad& load, std::uint32_t runs,
+                         kernels::MemoryRead* memory) {
+  constexpr std::size_t kReads = 3;
   OrderedJson json{{"how", name}, {"requests", load.requests}};
   const Measurement warm_up = measure(model, load);
   std::vector<Measurement> measured;
+  std::vector<double> limits;
   for (std::uint32_t i = 0; i < runs; ++i) {
+    if (memory != nullptr) limits.push_back(memory->measure(kReads));
     measured.push_back(measure(model, load));
     if (measured.back().ids != warm_up.ids) throw std::runtime_error("two runs gave different tokens");
   }
@@ -100,7 +126,27 @@ OrderedJson measure_load(TransformerModel& model, const std::string& name, const
     json[column.name] = median(values);
     json["runs"][column.name] = values;
   }
+  if (memory != nullptr && load.keeps_kv) {
+    json["runs"]["memory_read_bytes_per_s"] = limits;
+    add_rates(model.memory, load, median(limits), json);
+  }
   return json;
+}
+
+void print_rates(const OrderedJson& report) {
+  const double threads = report["threads_used"].get<double>();
+  fmt::print(
+      "\n| how          | requests | memory GB/s | weights GB/s | of memory | decode GMAC/s | prompt GMAC/s | a core "
+      "|\n");
+  fmt::print("|---|---:|---:|---:|---:|---:|---:|---:|\n");
+  for (const OrderedJson& load : report["loads"]) {
+    if (!load.contains("memory_read_gb_per_s")) continue;
+    const auto number = [&](const char* name) { return load[name].get<double>(); };
+    fmt::print("| {:12} | {:>8} | {:>11.1f} | {:>12.1f} | {:>7.0f} % | {:>13.1f} | {:>13.1f} | {:>6.1f} |\n",
+               load["how"].get<std::string>(), load["requests"].get<int>(), number("memory_read_gb_per_s"),
+               number("decode_weight_gb_per_s"), 100 * number("decode_share_of_memory"), number("decode_gmac_per_s"),
+               number("prompt_gmac_per_s"), number("prompt_gmac_per_s") / threads);
+  }
 }
 
 void print_table(const OrderedJson& report) {
@@ -113,6 +159,7 @@ void print_table(const OrderedJson& report) {
                load["how"].get<std::string>(), load["requests"].get<int>(), number("seconds"), number("first_token_ms"),
                number("gap_ms"), number("prompt_tokens_per_s"), number("decode_tokens_per_s"), number("tokens_per_s"));
   }
+  if (report.contains("weight_bytes_per_step")) print_rates(report);
   const auto mb = [&](const char* name) { return report["memory"][name].get<double>() / 1e6; };
   fmt::print(
       "\nmemory: weights {:.0f} MB ({:.0f} MB more mapped), keys and values {:.0f} MB, buffers {:.0f} MB; resident "
@@ -130,9 +177,19 @@ OrderedJson describe_run(const BenchFlags& flags, const LocalModel& local) {
           {"backend", local.backend->name()},
           {"precision", flags.engine.backend.precision == kernels::Precision::exact ? "exact" : "fast"},
           {"threads", flags.engine.backend.threads},
+          {"threads_used", flags.engine.backend.threads == 0 ? kernels::usable_cores() : flags.engine.backend.threads},
           {"prompt_tokens", flags.prompt},
           {"new_tokens", flags.decode},
           {"runs", flags.runs}};
+}
+
+/// What a step reads and a token multiplies.
+void add_work(const HostMemoryPlan& plan, OrderedJson& report) {
+  const auto macs = static_cast<double>(plan.layer_macs + plan.head_macs);
+  report["weight_bytes_per_step"] = plan.read_bytes;
+  report["layer_macs_per_token"] = plan.layer_macs;
+  report["head_macs_per_token"] = plan.head_macs;
+  report["bits_per_weight"] = 8 * static_cast<double>(plan.read_bytes) / macs;
 }
 
 OrderedJson memory_json(const HostMemoryPlan& plan) {
@@ -163,9 +220,15 @@ ExitCode bench(const BenchFlags& flags) {
     measure(local->model, {.prompt_tokens = flags.prompt, .new_tokens = 1});
     report["cold_start_s"] = std::chrono::duration<double>(Clock::now() - start).count();
   }
-  for (const auto& [name, load] : loads_of(flags)) {
-    report["loads"].push_back(measure_load(local->model, name, load, flags.runs));
+  std::optional<kernels::MemoryRead> memory;
+  if (flags.measures_limits) {
+    memory.emplace(flags.engine.backend.threads);
+    add_work(local->model.memory, report);
   }
+  for (const auto& [name, load] : loads_of(flags)) {
+    report["loads"].push_back(measure_load(local->model, name, load, flags.runs, memory ? &*memory : nullptr));
+  }
+  memory.reset();
   report["memory"] = memory_json(local->model.memory);
   print_table(report);
   return flags.out.empty() ? ExitCode::ok : write_report(report, flags.out);
@@ -174,7 +237,8 @@ ExitCode bench(const BenchFlags& flags) {
 constexpr const char* kFooter = R"(
 Requests are queued at once with made-up prompts that share nothing; a run ends with the last token. gap is the median from
 token to token; prompt t/s counts until the last first token, decode t/s from then on, total t/s everything. Every run of a
-load must give the same tokens, or the command fails.
+load must give the same tokens, or the command fails. --roofline adds what that is in bytes of weights read and in
+multiplications per second (the matrices' only), and the speed of reading memory with as many threads in the same minute.
 
 Example:
   refserver synth --size qwen2-0.5b --out models/half

@@ -90,7 +90,7 @@ class Transformer(unittest.TestCase):
     def test_bench(self):
         out = self.dir / "bench.json"
         done = refserver("bench", "--model", self.qwen2, "--prompt", 24, "--decode", 6, "--batch", "1,3", "--runs", 2, "--compare",
-                         "serial,static,continuous", "--no-kv-cache", "--cold-start", "--precision", "fast", "--out", out)
+                         "serial,static,continuous", "--no-kv-cache", "--cold-start", "--roofline", "--precision", "fast", "--out", out)
         report = json.loads(out.read_text())
         self.assertEqual([(r["how"], r["requests"]) for r in report["loads"]],
                          [(how, n) for n in (1, 3) for how in ("serial", "static", "continuous")] + [("no KV cache", 1)])
@@ -98,6 +98,16 @@ class Transformer(unittest.TestCase):
             self.assertEqual(len(load["runs"]["seconds"]), 2)
             self.assertAlmostEqual(load["seconds"], sum(load["runs"]["seconds"]) / 2)
             self.assertGreater(load["tokens_per_s"], 0)
+        # 2 layers 128 wide: four matrices of 128 x 128 or half, three of 128 x 256; the head is stored with 16 bits.
+        layer_macs = 2 * (2 * 128 * 128 + 2 * 128 * 64 + 3 * 128 * 256)
+        head_macs = 128 * json.loads((self.qwen2 / "config.json").read_text())["vocab_size"]
+        self.assertEqual((report["layer_macs_per_token"], report["head_macs_per_token"]), (layer_macs, head_macs))
+        self.assertGreater(report["weight_bytes_per_step"], layer_macs / 2 + head_macs * 2)
+        self.assertLess(report["weight_bytes_per_step"], (layer_macs / 2 + head_macs * 2) * 1.1)
+        for load in report["loads"][:-1]:
+            self.assertAlmostEqual(load["decode_gmac_per_s"], load["decode_tokens_per_s"] * (layer_macs + head_macs) / 1e9)
+            self.assertAlmostEqual(load["decode_share_of_memory"], load["decode_weight_gb_per_s"] / load["memory_read_gb_per_s"])
+            self.assertEqual(len(load["runs"]["memory_read_bytes_per_s"]), 2)
         self.assertGreater(report["cold_start_s"], 0)
         self.assertGreater(report["memory"]["resident"], report["memory"]["kv"])
         self.assertIn("| how ", done.stdout)

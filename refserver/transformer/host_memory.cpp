@@ -47,18 +47,22 @@ void add_linear(const Linear& linear, HostMemoryPlan& plan) {
 
 void add_weights(const Checkpoint& checkpoint, HeadStorage head, HostMemoryPlan& plan) {
   const ModelConfig& config = checkpoint.config();
-  plan.mapped_bytes += checkpoint.embedding().bytes.size();
   for (const LayerWeights& layer : checkpoint.layers()) {
     for (const Linear* const linear : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
       add_linear(*linear, plan);
+      plan.layer_macs += std::uint64_t{linear->in} * linear->out;
     }
   }
+  plan.head_macs = std::uint64_t{config.hidden_size} * config.vocab_size;
   if (head == HeadStorage::int8 && checkpoint.lm_head().plain() != nullptr) {
     const std::uint64_t groups = (config.hidden_size - 1) / kHeadGroup + 1;
     plan.weight_bytes += panel_bytes({config.hidden_size, config.vocab_size, groups, kHeadGroup, 8, true});
-  } else if (!config.tie_word_embeddings) {
+  } else {
     add_linear(checkpoint.lm_head(), plan);
   }
+  plan.read_bytes = plan.weight_bytes + plan.mapped_bytes;
+  const bool shares_embedding = config.tie_word_embeddings && head == HeadStorage::as_stored;
+  if (!shares_embedding) plan.mapped_bytes += checkpoint.embedding().bytes.size();
 }
 
 std::uint64_t mb(std::uint64_t bytes) {

@@ -27,6 +27,9 @@ struct HostMemoryRequest {
 struct HostMemoryPlan {
   std::uint64_t weight_bytes = 0;  ///< copied into the backend's layout; about right for the reference backend
   std::uint64_t mapped_bytes = 0;  ///< plain matrices used where the file is mapped: the page cache's, not in the total
+  std::uint64_t read_bytes = 0;  ///< of weights in a step, however many rows: all matrices but the embedding's look-up
+  std::uint64_t layer_macs = 0;  ///< multiplications of a token in the layers' matrices
+  std::uint64_t head_macs = 0;   ///< and in the output layer, for a token that is wanted
   std::uint64_t buffer_bytes = 0;
   std::uint64_t kv_block_bytes = 0;
   std::uint32_t kv_blocks = 0;  ///< with the padding block
