@@ -82,13 +82,15 @@ HttpAnswer HttpClient::get(std::string_view path) {
   return perform(path);
 }
 
-HttpAnswer HttpClient::post(std::string_view path, std::string_view content_type, std::string_view body) {
+HttpAnswer HttpClient::post(std::string_view path, std::string_view content_type, std::string_view body,
+                            ContentEncoding encoding) {
   handle_->reset();
   handle_->set(CURLOPT_POST, 1L);
   handle_->set(CURLOPT_POSTFIELDS, body.empty() ? "" : body.data());
   handle_->set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   handle_->add_header("Expect:");  // no waiting for "100 Continue"
   handle_->add_header("Content-Type: " + std::string(content_type));
+  if (encoding == ContentEncoding::gzip) handle_->add_header("Content-Encoding: gzip");
   return perform(path);
 }
 
@@ -113,7 +115,7 @@ HttpAnswer HttpClient::perform(std::string_view path) {
     h.set(CURLOPT_XFERINFODATA, &options_.should_abort);
   }
   if (!credentials.token.empty()) {
-    h.add_header("Authorization: Token " + credentials.token);
+    h.add_header("Authorization: " + credentials.token_scheme + " " + credentials.token);
   } else if (!credentials.user.empty()) {
     h.set(CURLOPT_USERNAME, credentials.user.c_str());
     h.set(CURLOPT_PASSWORD, credentials.password.c_str());

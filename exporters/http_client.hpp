@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,7 +17,13 @@ namespace exporters {
 struct HttpCredentials {
   std::string user;
   std::string password;
-  std::string token;  ///< "Authorization: Token <token>"
+  std::string token;  ///< "Authorization: <token_scheme> <token>"
+  std::string token_scheme = "Token";
+};
+
+enum class ContentEncoding : std::uint8_t {
+  identity,
+  gzip,  ///< the body is gzip already; only the header is added here
 };
 
 struct HttpClientOptions {
@@ -37,7 +44,8 @@ class HttpClient {
 
   /// `path` begins with '/' and is encoded already.
   HttpAnswer get(std::string_view path);
-  HttpAnswer post(std::string_view path, std::string_view content_type, std::string_view body);
+  HttpAnswer post(std::string_view path, std::string_view content_type, std::string_view body,
+                  ContentEncoding encoding = ContentEncoding::identity);
 
  private:
   struct Handle;

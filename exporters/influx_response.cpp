@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string_view>
 
 namespace exporters {
@@ -13,20 +14,28 @@ bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-/// The text of {"error": "..."}, or the body itself if it is not that.
-std::string full_message(const HttpAnswer& answer) {
-  const auto json = nlohmann::json::parse(answer.body, nullptr, false);
-  if (json.is_object() && json.contains("error") && json["error"].is_string()) return json["error"].get<std::string>();
-  return answer.body;
-}
+/// What an error answer says, whichever generation it comes from.
+struct Complaint {
+  std::string message;                         ///< of {"error": "..."} or {"message": "..."}, or the body itself
+  std::optional<std::uint64_t> refused_lines;  ///< v3 lists them
+};
 
-std::string one_line(std::string text) {
-  constexpr std::size_t limit = 300;
-  if (text.size() > limit) text = text.substr(0, limit) + "...";
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  for (char& c : text)
-    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
-  return text;
+Complaint read_complaint(const HttpAnswer& answer) {
+  const auto json = nlohmann::json::parse(answer.body, nullptr, false);
+  Complaint complaint{answer.body, {}};
+  if (!json.is_object()) return complaint;
+  for (const char* key : {"error", "message"}) {
+    if (!json.contains(key) || !json[key].is_string()) continue;
+    complaint.message = json[key].get<std::string>();
+    break;
+  }
+  if (json.contains("data") && json["data"].is_array()) {
+    const auto& lines = json["data"];
+    complaint.refused_lines = lines.size();
+    if (!lines.empty() && lines[0].is_object() && lines[0].value("error_message", nlohmann::json()).is_string())
+      complaint.message += ": " + lines[0]["error_message"].get<std::string>();
+  }
+  return complaint;
 }
 
 /// The number after the last "dropped=".
@@ -49,8 +58,19 @@ std::uint64_t unparsable_lines(std::string_view message) {
   return lines;
 }
 
-std::uint64_t count_rejected(std::string_view message, std::uint64_t points) {
-  const bool is_partial = message.starts_with("partial write");
+/// A list this long may be the beginning of a longer one.
+constexpr std::uint64_t longest_complete_list = 99;
+
+std::uint64_t count_rejected(const Complaint& complaint, std::uint64_t points) {
+  const std::string_view message = complaint.message;
+  // v2 puts words in front. Only at the very beginning: further on they may be a value of ours.
+  const bool is_partial =
+      message.starts_with("partial write") || message.starts_with("failure writing points to database: partial write");
+  if (is_partial && complaint.refused_lines) {
+    const std::uint64_t refused = *complaint.refused_lines;
+    return refused > longest_complete_list ? points
+                                           : std::clamp<std::uint64_t>(refused, 1, std::max<std::uint64_t>(points, 1));
+  }
   // The limit on series refuses the whole batch whatever it says; without "partial write" nothing was stored either.
   if (!is_partial || contains(message, "max-series-per-database")) return points;
   const std::uint64_t counted = std::max(stated_drops(message), unparsable_lines(message));
@@ -70,20 +90,29 @@ InfluxAction action_for(int status, std::string_view message) {
 
 }  // namespace
 
+std::string one_line(std::string text) {
+  constexpr std::size_t limit = 300;
+  if (text.size() > limit) text = text.substr(0, limit) + "...";
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+  return text;
+}
+
 std::string error_message(const HttpAnswer& answer) {
   if (answer.status == 0) return one_line(answer.transport_error.empty() ? "no answer" : answer.transport_error);
-  const std::string message = one_line(full_message(answer));
+  const std::string message = one_line(read_complaint(answer).message);
   const std::string status = "HTTP " + std::to_string(answer.status);
   return message.empty() ? status : status + ": " + message;
 }
 
 InfluxVerdict classify_write(const HttpAnswer& answer, std::uint64_t points) {
-  const std::string message = answer.status == 0 ? std::string() : full_message(answer);
+  const Complaint complaint = answer.status == 0 ? Complaint() : read_complaint(answer);
   InfluxVerdict verdict;
-  verdict.action = action_for(answer.status, message);
+  verdict.action = action_for(answer.status, complaint.message);
   if (verdict.action == InfluxAction::stored) return verdict;
   verdict.reason = error_message(answer);
-  if (verdict.action == InfluxAction::rejected) verdict.rejected = count_rejected(message, points);
+  if (verdict.action == InfluxAction::rejected) verdict.rejected = count_rejected(complaint, points);
   if (verdict.action == InfluxAction::split && points <= 1) {
     verdict.action = InfluxAction::rejected;
     verdict.rejected = points;

@@ -28,20 +28,26 @@ struct InfluxVerdict {
 
 inline constexpr std::chrono::milliseconds max_retry_after = std::chrono::minutes(2);
 
-/// Verdict on a write of `points` points to the v1 endpoint. A 400 never means retry: points of that batch are gone.
-/// How many is read from "dropped=" and from the lines the server could not parse, for which it states dropped=0; if
-/// one batch meets both kinds the server reports only the first.
+/// Verdict on a write of `points` points, to whichever generation: their answers differ in form and so can be told
+/// apart. A 400 or 422 never means retry: points of that batch are gone. How many is read
+///   - v1, v2: from "dropped=" and from the lines the server could not parse, for which it states dropped=0; if one
+///   batch
+///     meets both kinds the server reports only the first. Without "partial write" nothing of the batch was stored;
+///   - v3: from the list of refused lines. A list of a hundred may have been cut: then all points count as refused.
 InfluxVerdict classify_write(const HttpAnswer& answer, std::uint64_t points);
 
-/// Message of an error answer in one line: the JSON member "error", or the body's text, or the status.
+/// Message of an error answer in one line: the JSON member "error" or "message", or the body's text, or the status.
 std::string error_message(const HttpAnswer& answer);
+
+/// At most some hundred characters of it, without line breaks and other control characters.
+std::string one_line(std::string text);
 
 /// Exponential backoff with full jitter: uniform in [0, min(cap, base * 2^tries)].
 class Backoff {
  public:
   struct Range {
     std::chrono::milliseconds base{250};
-    std::chrono::milliseconds cap{30'000};
+    std::chrono::milliseconds cap{5'000};  ///< one client that knocks every few seconds hurts nobody
   };
   explicit Backoff(Range range) : range_(range) {}
 

@@ -9,6 +9,7 @@
 #include <thread>
 #include <utility>
 
+#include "exporters/gzip.hpp"
 #include "exporters/spill_file.hpp"
 
 namespace exporters {
@@ -20,11 +21,13 @@ class InfluxSink final : public Sink {
  public:
   InfluxSink(const InfluxTarget& target, const InfluxSinkOptions& options)
       : name_("InfluxDB " + target.url.text()),
-        write_path_("/write?db=" + target.url.database + "&precision=ns"),
+        write_path_(write_path(target)),
+        compression_(target.compression),
         options_(options),
         queue_(options.batch),
         spill_(options.spill_file),
-        client_({target.url.server(), target.credentials, target.request_timeout, [this] { return is_out_of_time(); }}),
+        client_({target.url.server(), credentials_for(target), target.request_timeout,
+                 [this] { return is_out_of_time(); }}),
         worker_([this] { run(); }) {}
 
   ~InfluxSink() override { finish(); }
@@ -91,8 +94,10 @@ class InfluxSink final : public Sink {
   void deliver(Batch batch) {
     Backoff backoff(options_.backoff);
     std::string cause = given_up_.value_or("there was no time left to send them");
+    std::string small;  // compressed once, however often it is sent
     while (!given_up_ && !is_out_of_time()) {
-      const HttpAnswer answer = client_.post(write_path_, "text/plain; charset=utf-8", batch.bytes);
+      if (compression_ == Compression::gzip && small.empty()) small = gzipped(batch.bytes);
+      const HttpAnswer answer = send(small.empty() ? batch.bytes : small);
       const InfluxVerdict verdict = classify_write(answer, batch.size());
       if (verdict.action == InfluxAction::split) return deliver_halves(batch);
       if (verdict.action == InfluxAction::stored || verdict.action == InfluxAction::rejected)
@@ -104,6 +109,12 @@ class InfluxSink final : public Sink {
         wait_before_retry(backoff, verdict.min_wait);
     }
     spill(std::move(batch), cause);
+  }
+
+  HttpAnswer send(const std::string& body) {
+    const bool is_small = compression_ == Compression::gzip;
+    return client_.post(write_path_, "text/plain; charset=utf-8", body,
+                        is_small ? ContentEncoding::gzip : ContentEncoding::identity);
   }
 
   void deliver_halves(const Batch& batch) {
@@ -152,6 +163,7 @@ class InfluxSink final : public Sink {
 
   const std::string name_;
   const std::string write_path_;
+  const Compression compression_;
   const InfluxSinkOptions options_;
 
   mutable std::mutex mutex_;

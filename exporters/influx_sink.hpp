@@ -1,4 +1,5 @@
-// Writes line protocol into an InfluxDB 1.x database over HTTP, from a thread of its own, and accounts for every point.
+// Writes line protocol into an InfluxDB of any generation over HTTP, from a thread of its own, and accounts for every
+// point.
 // Knows no schema: a record of a batch is one line.
 #pragma once
 
@@ -7,27 +8,25 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "exporters/batch_queue.hpp"
-#include "exporters/http_client.hpp"
+#include "exporters/influx_query.hpp"
 #include "exporters/influx_response.hpp"
-#include "exporters/influx_url.hpp"
+#include "exporters/influx_target.hpp"
 #include "exporters/result.hpp"
 #include "exporters/sink.hpp"
 
 namespace exporters {
 
-struct InfluxTarget {
-  InfluxUrl url;
-  HttpCredentials credentials;
-  std::chrono::milliseconds request_timeout{10'000};
-};
-
 enum class DatabasePolicy : std::uint8_t { must_exist, create_if_missing };
 
-/// Asks, before a run, whether points could be written: the server answers, the database exists (or is created if
-/// allowed) and the credentials may write to it. Stores nothing. The error is one line that says what to do.
-Result<void, std::string> preflight(const InfluxTarget& target, DatabasePolicy policy);
+/// Asks, before a run, whether points could be written: the server answers, the database and the retention policy exist
+/// (a v1 database is created if allowed), the credentials may write, and no field that will be written has another type
+/// there already. Stores nothing. The value are notes, a line each, on what the server would not tell; the error is one
+/// line that says what to do.
+Result<std::vector<std::string>, std::string> preflight(const InfluxTarget& target, DatabasePolicy policy,
+                                                        const std::vector<FieldUse>& fields = {});
 
 struct InfluxSinkOptions {
   BatchLimits batch;

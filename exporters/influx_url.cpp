@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <utility>
 
 namespace exporters {
 namespace {
@@ -15,11 +16,40 @@ bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-/// Letters, digits and the three characters that hosts and our database names may have besides.
+bool is_plain(char c) {
+  return is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
+}
+
+/// Letters, digits and the three characters that hosts may have besides.
 bool is_plain_name(std::string_view name) {
-  return !name.empty() && name.size() <= 255 && std::all_of(name.begin(), name.end(), [](char c) {
-    return is_alphanumeric(c) || c == '.' || c == '-' || c == '_';
-  });
+  return !name.empty() && name.size() <= 255 && std::all_of(name.begin(), name.end(), is_plain);
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+/// The name that a percent-encoded text stands for; nothing if another character stands for itself, or a control
+/// character is in it: one in a query would be a second line of the request.
+std::optional<std::string> decode_name(std::string_view text) {
+  std::string name;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      if (text.size() - i < 3 || hex_digit(text[i + 1]) < 0 || hex_digit(text[i + 2]) < 0) return std::nullopt;
+      c = static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+      i += 2;
+    } else if (!is_plain(c)) {
+      return std::nullopt;
+    }
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return std::nullopt;
+    name += c;
+  }
+  if (name.empty() || name.size() > 255) return std::nullopt;
+  return name;
 }
 
 bool is_ipv6(const std::string& host) {
@@ -57,6 +87,24 @@ std::string InfluxUrl::server() const {
   return scheme + "://" + (needs_brackets ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
+std::string InfluxUrl::text() const {
+  return server() + "/" + percent_encoded(database);
+}
+
+std::string percent_encoded(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (is_plain(c) || c == '~') {
+      out += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    ((out += '%') += digits[byte >> 4]) += digits[byte & 15];
+  }
+  return out;
+}
+
 Result<InfluxUrl, std::string> parse_influx_url(std::string_view text) {
   InfluxUrl url;
   const std::size_t scheme_end = text.find("://");
@@ -74,8 +122,11 @@ Result<InfluxUrl, std::string> parse_influx_url(std::string_view text) {
   const auto number = parse_port(port);
   if (!number) return refuse("the port is not a number from 1 to 65535");
   url.port = *number;
-  url.database = rest.substr(slash + 1);
-  if (!is_plain_name(url.database)) return refuse("the database name is not made of letters, digits, '_', '-' and '.'");
+  auto name = decode_name(rest.substr(slash + 1));
+  if (!name)
+    return refuse(
+        "the database name is not made of letters, digits, '_', '-' and '.'; others are written %20 and so on");
+  url.database = std::move(*name);
   return url;
 }
 

@@ -49,6 +49,46 @@ TEST(InfluxResponse, a_400_counts_what_is_gone) {
   EXPECT_EQ(classify_write({400, "not json", {}, {}}, 10).rejected, 10U);
 }
 
+TEST(InfluxResponse, v2_puts_words_in_front) {
+  const auto message_of = [](int status, const std::string& message) {
+    return classify_write({status, R"({"code":"x","message":")" + message + "\"}", {}, {}}, 10);
+  };
+  const auto conflict = message_of(
+      422,
+      "failure writing points to database: partial write: field type conflict: input field v is type float dropped=3");
+  EXPECT_EQ(conflict.action, InfluxAction::rejected);
+  EXPECT_EQ(conflict.rejected, 3U);
+  EXPECT_EQ(conflict.reason.find("HTTP 422: failure writing points"), 0U) << conflict.reason;
+  EXPECT_EQ(message_of(400, "unable to parse 'm v=': missing field value").rejected, 10U) << "nothing was stored";
+  EXPECT_EQ(message_of(404, "bucket not found").action, InfluxAction::stop);
+  EXPECT_EQ(message_of(401, "unauthorized access").action, InfluxAction::stop);
+  EXPECT_EQ(message_of(429, "organization has exceeded limit").action, InfluxAction::retry);
+}
+
+TEST(InfluxResponse, v3_lists_the_lines_it_refused) {
+  const auto refused = [](std::size_t lines, std::uint64_t points) {
+    std::string data;
+    for (std::size_t i = 0; i < lines; ++i)
+      data += std::string(i == 0 ? "" : ",") + R"({"original_line":"m v=","line_number":)" + std::to_string(i + 1) +
+              R"(,"error_message":"no value"})";
+    const std::string body = R"({"error":"partial write of line protocol occurred","data":[)" + data + "]}";
+    return classify_write({400, body, {}, {}}, points);
+  };
+  EXPECT_EQ(refused(2, 5000).rejected, 2U);
+  EXPECT_EQ(refused(2, 5000).reason, "HTTP 400: partial write of line protocol occurred: no value");
+  EXPECT_EQ(refused(99, 5000).rejected, 99U);
+  EXPECT_EQ(refused(100, 5000).rejected, 5000U) << "the list may have been cut";
+  EXPECT_EQ(refused(100, 100).rejected, 100U);
+  EXPECT_EQ(refused(7, 5).rejected, 5U);
+  EXPECT_EQ(refused(0, 5).rejected, 1U);
+  EXPECT_EQ(classify_write({400, "incoming write was empty", {}, {}}, 10).rejected, 10U);
+  EXPECT_EQ(
+      classify_write({400, R"({"error":"parsing failed for write_lp endpoint","data":{"line_number":1}})", {}, {}}, 10)
+          .rejected,
+      10U);
+  EXPECT_EQ(classify_write({400, R"({"error":"partial write","data":[5]})", {}, {}}, 10).rejected, 1U);
+}
+
 TEST(InfluxResponse, a_value_cannot_fake_parse_errors) {
   const std::string message = "partial write: unable to parse 'm t=\\\"unable to parse 'x\\\"': bad dropped=0";
   EXPECT_EQ(classify_write(json_error(400, message), 10).rejected, 1U);

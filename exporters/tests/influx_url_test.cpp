@@ -22,6 +22,10 @@ TEST(InfluxUrl, happy) {
   EXPECT_EQ(ipv6.database, "a-b_c.D9");
 
   EXPECT_EQ(must(parse_influx_url("http://influx.example.org:1/x")).host, "influx.example.org");
+
+  const auto encoded = must(parse_influx_url("http://h:1/load%20tests%2f%E4%BD%A0%25"));
+  EXPECT_EQ(encoded.database, "load tests/\xe4\xbd\xa0%");
+  EXPECT_EQ(encoded.text(), "http://h:1/load%20tests%2F%E4%BD%A0%25");
 }
 
 TEST(InfluxUrl, sad) {
@@ -37,7 +41,11 @@ TEST(InfluxUrl, sad) {
       {"http://h:8086/a?u=x", "database name"},
       {"http://h:8086/a b", "database name"},
       {"http://h:8086/a\"b", "database name"},
-      {"http://h:8086/a%20b", "database name"},
+      {"http://h:8086/a%2", "database name"},
+      {"http://h:8086/a%zz", "database name"},
+      {"http://h:8086/%0a", "database name"},
+      {"http://h:8086/%7F", "database name"},
+      {"http://h:8086/a/b", "database name"},
       {"http://h:8086/a\nb", "database name"},
       {"http://h/db", "host or the port"},
       {"http://:8086/db", "host or the port"},

@@ -36,17 +36,6 @@ std::uint16_t free_port() {
   return ntohs(address.sin_port);
 }
 
-std::string url_encoded(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += '%';
-    out += "0123456789ABCDEF"[byte >> 4];
-    out += "0123456789ABCDEF"[byte & 15];
-  }
-  return out;
-}
-
 std::string config(const ScratchDir& dir, std::uint16_t http_port, std::uint16_t rpc_port, InfluxdProcess::Auth auth) {
   const auto quoted = [&](const std::string& name) { return '"' + (dir / name).string() + '"'; };
   const auto address = [](std::uint16_t port) { return "\"127.0.0.1:" + std::to_string(port) + '"'; };
@@ -98,15 +87,16 @@ void InfluxdProcess::stop() {
 }
 
 InfluxTarget InfluxdProcess::target(const std::string& database, HttpCredentials credentials) const {
-  const auto url = must(parse_influx_url("http://127.0.0.1:" + std::to_string(http_port_) + "/" + database));
+  const auto url =
+      must(parse_influx_url("http://127.0.0.1:" + std::to_string(http_port_) + "/" + percent_encoded(database)));
   return {url, std::move(credentials), 10s};
 }
 
 nlohmann::json InfluxdProcess::query(const std::string& database, const std::string& text,
                                      HttpCredentials credentials) const {
   HttpClient client({target(database).url.server(), std::move(credentials), 10s, {}});
-  const HttpAnswer answer =
-      client.post("/query?epoch=ns&db=" + database, "application/x-www-form-urlencoded", "q=" + url_encoded(text));
+  const HttpAnswer answer = client.post("/query?epoch=ns&db=" + percent_encoded(database),
+                                        "application/x-www-form-urlencoded", "q=" + percent_encoded(text));
   if (answer.status != 200) throw std::runtime_error(text + ": " + error_message(answer));
   auto result = nlohmann::json::parse(answer.body).at("results").at(0);
   if (result.contains("error")) throw std::runtime_error(text + ": " + result.dump());

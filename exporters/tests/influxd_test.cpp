@@ -7,6 +7,7 @@
 #include "exporters/influx_line.hpp"
 #include "exporters/metrics/hdr_histogram.hpp"
 #include "exporters/tests/influxd_process.hpp"
+#include "exporters/tests/must.hpp"
 
 namespace exporters {
 namespace {
@@ -130,6 +131,51 @@ TEST_F(Influxd, counts_what_the_server_rejects) {
   EXPECT_EQ(influxd.count("llm", "m", "v"), 5U);
 }
 
+TEST_F(Influxd, stores_what_comes_compressed_and_in_a_retention_policy) {
+  const InfluxdProcess influxd;
+  InfluxTarget target = influxd.target("odd \"name\" & co");
+  target.compression = Compression::gzip;
+  const auto created = preflight(target, DatabasePolicy::create_if_missing);
+  ASSERT_TRUE(created) << created.error();
+  target.retention_policy = "two weeks";
+  const auto missing = preflight(target, DatabasePolicy::must_exist);
+  ASSERT_FALSE(missing);
+  EXPECT_NE(missing.error().find("there is no retention policy two weeks"), std::string::npos) << missing.error();
+  influxd.query("any", R"(CREATE RETENTION POLICY "two weeks" ON "odd \"name\" & co" DURATION INF REPLICATION 1)");
+  const auto ready = preflight(target, DatabasePolicy::must_exist);
+  ASSERT_TRUE(ready) << ready.error();
+  EXPECT_TRUE(ready->empty());
+  auto sink = make_influx_sink(target, {});
+  UniqueClock clock;
+  sink->write(requests(12'000, clock));
+  EXPECT_EQ(sink->finish().stored, 12'000U);
+  const std::vector<CountedField> counted = {{"llm_request", "chunks"}, {"nothing", "x"}};
+  const auto counts = ask_counts(target, counted, {{"run", "r1"}});
+  ASSERT_TRUE(counts) << counts.error();
+  EXPECT_EQ(*counts, (PointCounts{{"llm_request", 12'000}, {"nothing", 0}}));
+  EXPECT_EQ(must(ask_counts(target, counted, {{"run", "r1"}, {"entry", "qa"}}))["llm_request"], 6000U);
+  EXPECT_EQ(must(ask_counts(target, counted, {{"run", "r2"}}))["llm_request"], 0U);
+  target.retention_policy.clear();
+  EXPECT_EQ(must(ask_counts(target, counted, {{"run", "r1"}}))["llm_request"], 0U) << "the default policy is another";
+}
+
+TEST_F(Influxd, says_before_a_run_that_a_field_has_another_type) {
+  const InfluxdProcess influxd;
+  const InfluxTarget target = influxd.target("llm");
+  ASSERT_TRUE(preflight(target, DatabasePolicy::create_if_missing));
+  HttpClient client({target.url.server(), {}, 10s, {}});
+  ASSERT_EQ(client.post("/write?db=llm", "text/plain", "llm_request chunks=1.5,id=7i 1").status, 204);
+  const auto check = [&](const std::vector<FieldUse>& fields) {
+    const auto result = preflight(target, DatabasePolicy::must_exist, fields);
+    return result ? std::string() : result.error();
+  };
+  EXPECT_EQ(check({{"llm_request", "chunks", FieldType::floating}, {"llm_request", "new", FieldType::text}}), "");
+  EXPECT_NE(check({{"llm_request", "chunks", FieldType::integer}}).find("field llm_request.chunks is float there"),
+            std::string::npos);
+  EXPECT_NE(check({{"llm_request", "id", FieldType::text}}).find("field llm_request.id is integer there and string"),
+            std::string::npos);
+}
+
 TEST_F(Influxd, survives_a_restart_of_the_server) {
   InfluxdProcess influxd;
   const ScratchDir dir;
@@ -172,6 +218,12 @@ TEST_F(Influxd, needs_the_right_user) {
       << error_for({"reader", "r1", ""});
   EXPECT_NE(error_for({"writer", "w1", ""}, "other").find("could not be created"), std::string::npos);
   EXPECT_EQ(error_for(admin, "other"), "");
+
+  const auto blind = preflight(influxd.target("llm", {"writer", "w1", ""}), DatabasePolicy::must_exist,
+                               {{"llm_request", "chunks", FieldType::integer}});
+  ASSERT_TRUE(blind) << "who may only write is told less, and may write";
+  ASSERT_EQ(blind->size(), 1U);
+  EXPECT_NE(blind->front().find("the types of its fields could not be checked"), std::string::npos) << blind->front();
 
   UniqueClock clock;
   auto wrong = make_influx_sink(influxd.target("llm", {"reader", "r1", ""}), options_with_spill(dir / "spill.lp"));
