@@ -6,7 +6,9 @@
 
 #include "refserver/bench_command.hpp"
 #include "refserver/calibrate_command.hpp"
+#include "refserver/gateway_command.hpp"
 #include "refserver/generate_command.hpp"
+#include "refserver/health_command.hpp"
 #include "refserver/inspect_command.hpp"
 #include "refserver/plan_command.hpp"
 #include "refserver/simulate_command.hpp"
@@ -15,8 +17,10 @@
 namespace refserver {
 
 std::span<const OtherCommand> other_commands() {
-  static constexpr std::array<OtherCommand, 7> commands{
-      {{"synth", "write a model folder with made-up weights", run_synth},
+  static constexpr std::array<OtherCommand, 9> commands{
+      {{"gateway", "one address in front of several TGI servers, one per model", run_gateway},
+       {"health", "say whether a server is well, by exit code", run_health},
+       {"synth", "write a model folder with made-up weights", run_synth},
        {"inspect", "check a model folder and say what is in it", run_inspect},
        {"plan", "say whether models fit a GPU, and how fast they could be at best", run_plan},
        {"generate", "continue prompts with a model folder, on this machine", run_generate},

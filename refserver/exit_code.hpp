@@ -9,7 +9,7 @@ enum class ExitCode : int {
   does_not_fit = 2,  ///< plan: the models do not fit the GPU
   bad_usage = 64,    ///< bad flags or a bad config file; nothing was started
   bad_data = 65,     ///< inspect, plan, simulate: a file or folder that cannot be loaded
-  unavailable = 69,  ///< the address could not be bound
+  unavailable = 69,  ///< the address could not be bound; health: the server is not well
 };
 
 }  // namespace refserver

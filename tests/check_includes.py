@@ -12,10 +12,11 @@ import tempfile
 LEAVES = ("exporters", "kernels", "tokenizer")
 # Inside a program a stage may include itself and the stages before it.
 STAGES = {
-    "refserver": ("chat", "api", "queue", "schedule", "checkpoint", "transformer", "engine", "http"),
+    "refserver": ("chat", "api", "queue", "schedule", "checkpoint", "transformer", "engine", "http", "gateway"),
     "loadgen": ("plan", "schedule", "drive", "record", "summarize", "export"),
 }
-ONLY = {("refserver", "http"): {"api", "queue"}}  # The I/O side meets the engine side at two queues.
+ONLY = {("refserver", "http"): {"api", "queue"},  # The I/O side meets the engine side at two queues.
+        ("refserver", "gateway"): {"api", "chat", "http"}}
 BASE = {"result", "error", "exit_code", "duration"}  # Files beside main.cpp that every stage may include.
 FREE_FOLDERS = {"tests", "bench", "fuzz"}  # A test may set up the stages around its own.
 FOLDERS = LEAVES + tuple(STAGES)
