@@ -33,16 +33,21 @@ PLUMBLINE_HOST_DEVICE constexpr PhiloxCounter philox(PhiloxCounter counter, Phil
   return counter;
 }
 
-/// The draw of a request: uniform in [0, 1), a multiple of 2^-53. The same seed, position and stream give the same
-/// number whatever the batch; streams are for independent draws at one position.
-PLUMBLINE_HOST_DEVICE constexpr double uniform_draw(std::uint64_t seed, std::uint64_t position,
-                                                    std::uint64_t stream) noexcept {
+/// The draw of a request: 64 uniform bits. The same seed, position and stream give the same number whatever the batch;
+/// streams are for independent draws at one position.
+PLUMBLINE_HOST_DEVICE constexpr std::uint64_t draw_bits(std::uint64_t seed, std::uint64_t position,
+                                                        std::uint64_t stream) noexcept {
   const PhiloxCounter words =
       philox({{static_cast<std::uint32_t>(position), static_cast<std::uint32_t>(position >> 32U),
                static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32U)}},
              {{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32U)}});
-  const std::uint64_t bits = std::uint64_t{words.word[0]} << 32U | words.word[1];
-  return static_cast<double>(bits >> 11U) * 0x1p-53;
+  return std::uint64_t{words.word[0]} << 32U | words.word[1];
+}
+
+/// The same as a number in [0, 1), a multiple of 2^-53.
+PLUMBLINE_HOST_DEVICE constexpr double uniform_draw(std::uint64_t seed, std::uint64_t position,
+                                                    std::uint64_t stream) noexcept {
+  return static_cast<double>(draw_bits(seed, position, stream) >> 11U) * 0x1p-53;
 }
 
 }  // namespace kernels

@@ -1,5 +1,5 @@
 // From the logits of one row to the next token: TGI's processors in TGI's order, and a draw that depends on the request
-// alone. Knows no batch and no model.
+// alone. What a request asks for becomes what kernels/sampling.hpp computes. Knows no batch and no model.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/token_sampler.hpp"
 #include "refserver/api/valid_request.hpp"
 #include "refserver/schedule/ids.hpp"
 #include "refserver/schedule/step.hpp"
@@ -43,31 +44,13 @@ class Sampler {
   std::optional<SampledToken> sample(std::span<const float> logits, const Choice& choice);
 
  private:
-  struct Candidate {
-    double score = 0;  ///< logit less the greatest, divided by the temperature
-    double mass = 0;   ///< e^score, or 0 until it is known
-    TokenId id = 0;
-  };
-  template <class Rank>
-  std::size_t prefix_of_mass(double target, Rank rank);
-
-  std::optional<SampledToken> sample_plainly(std::span<const float> logits) const;
-  void list_candidates(std::span<const float> logits, const Choice& choice);
-  void penalise(const Choice& choice);
-  bool scale(double temperature);
-  void keep_top_k(std::size_t k);
-  void weigh();
-  void add_up();
-  void keep_top_p(double p);
-  void keep_typical(double p);
-  Candidate choose(const Choice& choice);
-  void list_top(std::size_t n, SampledToken& token);
+  void count(const Choice& choice);
 
   std::size_t usable_;
-  std::vector<TokenId> end_tokens_;
-  std::vector<Candidate> candidates_;
+  std::vector<std::int32_t> end_tokens_;
   std::vector<std::uint32_t> counts_;  ///< per id, zero between calls
-  double total_ = 0;                   ///< mass of all candidates
+  std::vector<kernels::TokenCount> context_;
+  kernels::TokenSampler sampler_;
 };
 
 }  // namespace refserver
