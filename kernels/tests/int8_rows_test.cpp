@@ -1,4 +1,4 @@
-// Rounding of plain weights to 8 bits: how far off, what is refused, and that backends take the result.
+// Rounding of plain weights to 8 and 4 bits: how far off, what is refused, and that backends take the result.
 #include "kernels/int8_rows.hpp"
 
 #include <gtest/gtest.h>
@@ -17,21 +17,23 @@ DenseMatrix view(const std::vector<float>& values, std::size_t out) {
 
 TEST(Int8Rows, IsOffByHalfAStepOfEachGroup) {
   std::mt19937 random(4);  // NOLINT
-  auto values = random_values(12 * 200, random);
+  auto values = random_values(16 * 200, random);
   for (std::size_t k = 0; k < 128; ++k) values[k] = 0;  // a group of zeros
   for (std::size_t k = 200; k < 400; ++k) values[k] *= 1e-4F;
-  const DenseMatrix dense = view(values, 12);
-  const auto packed = quantise_rows(dense, 128, "head");
-  ASSERT_TRUE(packed.has_value()) << packed.error().message;
-  const auto matrix = make_gptq_matrix(packed->tensors(), 128);
-  ASSERT_TRUE(matrix.has_value()) << matrix.error().message;
-  ASSERT_EQ(matrix->groups(), 2U);
-  for (std::size_t n = 0; n < 12; ++n) {
-    for (std::size_t k = 0; k < 200; ++k) {
-      ASSERT_NEAR(matrix->weight(k, n), dense.at(n, k), 0.5001F * matrix->scale(k / 128, n)) << n << " " << k;
+  const DenseMatrix dense = view(values, 16);
+  for (const unsigned bits : {8U, 4U}) {
+    const auto packed = quantise_rows(dense, 128, "head", bits);
+    ASSERT_TRUE(packed.has_value()) << packed.error().message;
+    const auto matrix = make_gptq_matrix(packed->tensors(), 128);
+    ASSERT_TRUE(matrix.has_value()) << matrix.error().message;
+    ASSERT_EQ(matrix->groups(), 2U);
+    for (std::size_t n = 0; n < 16; ++n) {
+      for (std::size_t k = 0; k < 200; ++k) {
+        ASSERT_NEAR(matrix->weight(k, n), dense.at(n, k), 0.5001F * matrix->scale(k / 128, n)) << n << " " << k;
+      }
     }
+    EXPECT_EQ(matrix->weight(5, 0), 0.0F);
   }
-  EXPECT_EQ(matrix->weight(5, 0), 0.0F);
 }
 
 TEST(Int8Rows, ProductsKeepTheGreedyChoice) {
