@@ -13,7 +13,7 @@ LEAVES = ("exporters", "kernels", "tokenizer")
 # Inside a program a stage may include itself and the stages before it.
 STAGES = {
     "refserver": ("chat", "api", "queue", "schedule", "checkpoint", "transformer", "engine", "http", "gateway"),
-    "loadgen": ("plan", "schedule", "drive", "record", "summarize", "export"),
+    "loadgen": ("plan", "schedule", "drive", "record", "observe", "summarize", "export"),
 }
 ONLY = {("refserver", "http"): {"api", "queue"},  # The I/O side meets the engine side at two queues.
         ("refserver", "gateway"): {"api", "chat", "http"}}

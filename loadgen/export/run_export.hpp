@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "loadgen/observe/reading.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/record/interval.hpp"
 #include "loadgen/record/run_totals.hpp"
@@ -28,6 +29,9 @@ class RunExport {
 
   /// One second of the run (merged over the workers): HDR log lines, points, request lines.
   virtual void on_interval(const Scenario& scenario, const RunFacts& facts, const Interval& interval) = 0;
+
+  /// What was read of GPUs and servers since the last call. Called about once a second in a run that looks at any.
+  virtual void on_observed(const RunFacts&, const std::vector<SubjectReading>&) {}
 
   /// A phase change, the start, an interrupt, the end: an llm_event point.
   virtual void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind,

@@ -25,6 +25,8 @@ constexpr std::array<std::pair<std::string_view, Scalar>, 6> scalars = {
      {"osl_mismatch", Scalar::osl_mismatch}}};
 constexpr std::size_t longest_gate = 300;
 
+constexpr std::array<std::string_view, 4> plain_statistics = {"mean", "min", "max", "last"};
+
 bool is_space(char c) noexcept {
   return c == ' ' || c == '\t';
 }
@@ -74,17 +76,14 @@ class GateParser {
     for (const auto& [name, scalar] : scalars) {
       if (word == name) return read_scalar(scalar);
     }
-    LatencyTerm term;
-    if (word == "mean") {
-      term.statistic = LatencyTerm::Statistic::mean;
-    } else if (word == "min") {
-      term.statistic = LatencyTerm::Statistic::min;
-    } else if (word == "max") {
-      term.statistic = LatencyTerm::Statistic::max;
-    } else if (!read_percentile(word, start, term)) {
-      return false;
-    }
-    return read_metric(term);
+    if (const auto metric = observed_metric_from(word)) return read_whole(*metric, start);
+    const auto plain = std::find(plain_statistics.begin(), plain_statistics.end(), word);
+    double quantile = 0;
+    if (plain == plain_statistics.end() && !read_percentile(word, start, quantile)) return false;
+    if (!take('(')) return fail(at_, "expected '(' and a metric, as in p99(e2e)");
+    // Both kinds of terms count statistics in the order of `plain_statistics`, percentile after them.
+    const auto statistic = static_cast<std::uint8_t>(plain - plain_statistics.begin());
+    return read_metric(statistic, quantile, start);
   }
 
   bool read_scalar(Scalar scalar) {
@@ -93,7 +92,7 @@ class GateParser {
     return read_entry() && (take(')') || fail(at_, "expected ')' after the entry's name"));
   }
 
-  bool read_percentile(std::string_view word, std::size_t start, LatencyTerm& term) {
+  bool read_percentile(std::string_view word, std::size_t start, double& quantile) {
     const std::string_view number = word.substr(word.empty() ? 0 : 1);
     std::string_view rest = number;
     const bool named_p = !word.empty() && word[0] == 'p';
@@ -108,34 +107,89 @@ class GateParser {
     while (digits.size() > 2) digits.erase(0, 1);  // leading zeros: the value is below 100
     digits.insert(0, digits.size() < 2 ? "0.0" : "0.");
     if (point < number.size()) digits += number.substr(point + 1);
-    std::from_chars(digits.data(), digits.data() + digits.size(), term.quantile);
-    term.statistic = LatencyTerm::Statistic::percentile;
+    std::from_chars(digits.data(), digits.data() + digits.size(), quantile);
     return true;
   }
 
   static std::string unknown_term(std::string_view word) {
     std::vector<std::string_view> names = {"mean", "min", "max", "p50", "p90", "p95", "p99"};
     for (const auto& [name, scalar] : scalars) names.push_back(name);
+    for (const ObservedMetricInfo& metric : observed_metrics) names.push_back(metric.name);
     return fmt::format(
         "expected pNN(metric), mean(metric), min(metric), max(metric), error_rate, qps, "
-        "output_token_throughput, concurrency_mean, errors or osl_mismatch{}",
+        "output_token_throughput, concurrency_mean, errors, osl_mismatch, or a metric of gpu or server such as "
+        "max(gpu.memory_used_mib){}",
         did_you_mean(word, names));
   }
 
-  bool read_metric(LatencyTerm& term) {
-    if (!take('(')) return fail(at_, "expected '(' and a metric, as in p99(e2e)");
+  /// `statistic` is a position in `plain_statistics`, or behind it a percentile.
+  bool read_metric(std::uint8_t statistic, double quantile, std::size_t start) {
     skip_space();
-    const std::size_t start = at_;
+    const std::size_t metric_at = at_;
     const std::string_view word = take_word();
-    const std::optional<Metric> metric = metric_from(word);
-    if (!metric) {
-      return fail(start, fmt::format("expected a metric, one of {}{}", joined(metric_labels),
-                                     did_you_mean(word, metric_labels)));
+    if (const auto observed = observed_metric_from(word)) {
+      if (info(*observed).kind != ObservedKind::level)
+        return fail(start, fmt::format("{} has one value per run: write '{} < LIMIT'", word, word));
+      gate_.term = ObservedTerm{static_cast<ObservedTerm::Statistic>(statistic), quantile, *observed, {}};
+      return read_selector();
     }
-    term.metric = *metric;
-    gate_.term = term;
+    const std::optional<Metric> metric = metric_from(word);
+    if (!metric) return fail(metric_at, unknown_metric(word));
+    constexpr std::uint8_t last = 3;
+    if (statistic == last) return fail(start, "last() is for metrics of gpu and server only");
+    const auto latency_statistic =
+        statistic < last ? static_cast<LatencyTerm::Statistic>(statistic) : LatencyTerm::Statistic::percentile;
+    gate_.term = LatencyTerm{latency_statistic, statistic < last ? LatencyTerm{}.quantile : quantile, *metric};
     if (take(',') && !read_entry()) return false;
     return take(')') || fail(at_, "expected ')' or ', ENTRY)' after the metric");
+  }
+
+  static std::string unknown_metric(std::string_view word) {
+    std::vector<std::string_view> levels;
+    for (const ObservedMetricInfo& metric : observed_metrics)
+      if (metric.kind == ObservedKind::level) levels.push_back(metric.name);
+    std::vector<std::string_view> all(metric_labels.begin(), metric_labels.end());
+    all.insert(all.end(), levels.begin(), levels.end());
+    return fmt::format("expected a metric, one of {}; or, of a machine or server, one of {}{}", joined(metric_labels),
+                       joined(levels), did_you_mean(word, all));
+  }
+
+  /// A metric of a machine or a server without a statistic.
+  bool read_whole(ObservedMetric metric, std::size_t start) {
+    if (info(metric).kind == ObservedKind::level)
+      return fail(start, fmt::format("{} has many readings: write max({}), mean, min, last or p95", info(metric).name,
+                                     info(metric).name));
+    gate_.term = ObservedTerm{ObservedTerm::Statistic::whole, 0, metric, {}};
+    if (!take('(')) return true;
+    return read_key() && (take(')') || fail(at_, "expected ')'"));
+  }
+
+  bool read_selector() {
+    if (take(',') && !read_key()) return false;
+    return take(')') || fail(at_, "expected ')' or which one, as in ', gpu=0)' or ', model=qwen2)'");
+  }
+
+  /// gpu=INDEX or model=NAME, whichever the metric is about. A model's name goes up to the bracket.
+  bool read_key() {
+    auto& term = std::get<ObservedTerm>(gate_.term);
+    skip_space();
+    const std::size_t start = at_;
+    const bool about_gpu = is_about_gpu(term.metric);
+    const std::string_view key = take_word();
+    if (key != (about_gpu ? "gpu" : "model") || !take('='))
+      return fail(start, about_gpu ? "expected gpu=INDEX, as in gpu=0" : "expected model=NAME, as in model=qwen2");
+    skip_space();
+    const std::size_t value_at = at_;
+    if (about_gpu) {
+      term.only = std::string(take_word());
+    } else {
+      const std::size_t end = std::min(text_.find(')', at_), text_.size());
+      std::string_view name = text_.substr(at_, end - at_);
+      while (!name.empty() && is_space(name.back())) name.remove_suffix(1);
+      term.only = std::string(name);
+      at_ = end;
+    }
+    return !term.only.empty() || fail(value_at, about_gpu ? "expected the index of a GPU" : "expected a model's name");
   }
 
   bool read_entry() {
@@ -171,6 +225,8 @@ class GateParser {
     while (at_ < text_.size() && !is_space(text_[at_])) ++at_;
     const std::string_view unit = text_.substr(unit_at, at_ - unit_at);
     if (std::holds_alternative<LatencyTerm>(gate_.term)) return set_latency_limit(*number, unit, unit_at);
+    if (const auto* term = std::get_if<ObservedTerm>(&gate_.term))
+      return set_observed_limit(info(term->metric).unit, *number, unit, unit_at);
     return set_scalar_limit(std::get<Scalar>(gate_.term), *number, unit, unit_at);
   }
 
@@ -181,21 +237,31 @@ class GateParser {
     return true;
   }
 
-  bool set_scalar_limit(Scalar scalar, double number, std::string_view unit, std::size_t at) {
+  bool set_observed_limit(ObservedUnit kind, double number, std::string_view unit, std::size_t at) {
     gate_.limit = number;
-    const bool is_share = scalar == Scalar::error_rate || scalar == Scalar::osl_mismatch;
-    const bool per_second = scalar == Scalar::qps || scalar == Scalar::output_token_throughput;
-    if (unit.empty() || (per_second && unit == "/s")) {
-      if (is_share && number > 1) {
-        return fail(at, "it is a share between 0 and 1; write 5% or 0.05");
-      }
-      return true;
-    }
-    if (!is_share) return fail(at, "expected nothing after the number: it has no unit here");
+    if (kind == ObservedUnit::time) return set_latency_limit(number, unit, at);
+    if (kind == ObservedUnit::share) return set_share(number, unit, at);
+    if (unit.empty() || unit == label(kind)) return true;
+    const std::string_view own = label(kind);
+    return fail(at, own.empty() ? "expected nothing after the number: it has no unit here"
+                                : fmt::format("expected {} or nothing after the number", own));
+  }
+
+  /// 0.05 or 5%
+  bool set_share(double number, std::string_view unit, std::size_t at) {
+    if (unit.empty()) return number <= 1 || fail(at, "it is a share between 0 and 1; write 5% or 0.05");
     if (unit != "%") return fail(at, "expected % or nothing after the number");
     if (number > 100) return fail(at, "a share cannot exceed 100%");
     gate_.limit = number / 100;
     return true;
+  }
+
+  bool set_scalar_limit(Scalar scalar, double number, std::string_view unit, std::size_t at) {
+    gate_.limit = number;
+    if (scalar == Scalar::error_rate || scalar == Scalar::osl_mismatch) return set_share(number, unit, at);
+    const bool per_second = scalar == Scalar::qps || scalar == Scalar::output_token_throughput;
+    if (unit.empty() || (per_second && unit == "/s")) return true;
+    return fail(at, "expected nothing after the number: it has no unit here");
   }
 
   bool read_end() {

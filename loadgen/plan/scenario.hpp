@@ -13,6 +13,7 @@
 
 #include "loadgen/plan/duration_draw.hpp"
 #include "loadgen/plan/gate.hpp"
+#include "loadgen/plan/observe.hpp"
 
 namespace loadgen {
 
@@ -181,6 +182,7 @@ struct Scenario {
   Proxies proxies = Proxies::from_environment;
   std::vector<MixEntry> mix;  ///< at least one
   std::vector<Gate> gates;
+  Observe observe;
 };
 
 /// True for an open-loop load, where latency counts from the planned instant.

@@ -12,6 +12,7 @@
 #include "loadgen/plan/load_fields.hpp"
 #include "loadgen/plan/network_fields.hpp"
 #include "loadgen/plan/object_reader.hpp"
+#include "loadgen/plan/observe_fields.hpp"
 
 namespace loadgen {
 namespace {
@@ -113,7 +114,8 @@ Scenario read_scenario_fields(const Document& document, const std::filesystem::p
       document, "", errors,
       {"schema_version", "name",    "target", "host",         "tls",     "resolve",    "proxy",    "route",
        "endpoint",       "model",   "seed",   "load",         "warmup",  "duration",   "requests", "drain_max",
-       "timeouts",       "threads", "nonce",  "index_header", "headers", "parameters", "mix",      "gates"});
+       "timeouts",       "threads", "nonce",  "index_header", "headers", "parameters", "mix",      "gates",
+       "observe"});
   Scenario scenario;
   scenario.source = document.source;
   read_scalars(reader, scenario);
@@ -123,6 +125,7 @@ Scenario read_scenario_fields(const Document& document, const std::filesystem::p
   scenario.timeouts = read_timeouts(document, reader, errors);
   scenario.mix = read_mix(document, reader, folder, errors);
   read_network(document, reader, folder, scenario, errors);
+  scenario.observe = read_observe(document, reader, scenario, errors);
   scenario.gates = read_gates(reader, document, scenario, load ? LoadKnown::yes : LoadKnown::no, errors);
   return scenario;
 }

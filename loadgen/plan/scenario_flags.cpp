@@ -202,6 +202,20 @@ void write_network(Document& document, const NetworkFlags& flags, FlagWriter& wr
   writer.set("/resolve", "--resolve", std::move(rules));
 }
 
+void write_observe(Document& document, const ObserveFlags& flags, FlagWriter& writer) {
+  const auto observe = document.root.find("observe");
+  if (observe != document.root.end() && !observe->is_object()) return;  // reported when it is read
+  const bool has_gpu = observe != document.root.end() && observe->contains("gpu");
+  if (!has_gpu || (*observe)["gpu"].is_object())
+    writer.set_text("/observe/gpu/source", "--gpu-source", flags.gpu_source);
+  if (flags.scrape.empty()) return;
+  Json pages = Json::array();
+  for (const std::string& page : flags.scrape) {
+    if (writer.is_clean("--scrape", page)) pages.push_back(page);
+  }
+  writer.set("/observe/scrape", "--scrape", std::move(pages));
+}
+
 void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
   writer.set_text("/name", "--name", flags.name);
   if (flags.target && writer.is_clean("--target", *flags.target)) {
@@ -224,6 +238,7 @@ void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& wr
   writer.set_plain("/seed", "--seed", flags.seed);
   writer.set_plain("/threads", "--threads", flags.threads);
   writer.set_text("/index_header", "--index-header", flags.index_header);
+  write_observe(document, flags.observe, writer);
   write_gates(document, flags, writer);
 }
 

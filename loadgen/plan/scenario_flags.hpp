@@ -21,8 +21,15 @@ struct NetworkFlags {
   bool no_proxy = false;
 };
 
+/// What to look at besides the requests; valid with a file and without, whose values they replace.
+struct ObserveFlags {
+  std::optional<std::string> gpu_source;
+  std::vector<std::string> scrape;
+};
+
 struct ScenarioFlags {
   NetworkFlags network;
+  ObserveFlags observe;
   // Valid with a file too, whose values they replace.
   std::optional<std::string> rate_stages, concurrency_stages, cv, think_time, index_header;
   std::optional<std::string> name, target, concurrency, rate, arrivals, duration, requests, warmup, drain_max, timeout,

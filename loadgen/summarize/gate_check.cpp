@@ -9,24 +9,6 @@ namespace {
 
 using Status = GateResult::Status;
 
-bool wants_small(Gate::Comparison comparison) {
-  return comparison == Gate::Comparison::less || comparison == Gate::Comparison::less_equal;
-}
-
-bool holds(double value, Gate::Comparison comparison, double limit) {
-  switch (comparison) {
-    case Gate::Comparison::less:
-      return value < limit;
-    case Gate::Comparison::less_equal:
-      return value <= limit;
-    case Gate::Comparison::greater:
-      return value > limit;
-    case Gate::Comparison::greater_equal:
-      return value >= limit;
-  }
-  return false;
-}
-
 struct Finding {
   Status status = Status::inconclusive;
   std::optional<double> value;
@@ -34,7 +16,7 @@ struct Finding {
 };
 
 Finding decided(const Gate& gate, double value) {
-  return {holds(value, gate.comparison, gate.limit) ? Status::pass : Status::fail, value, ""};
+  return {holds(value, gate) ? Status::pass : Status::fail, value, ""};
 }
 
 Finding undecided(std::string note) {
@@ -71,7 +53,7 @@ Finding check_mean(const Gate& gate, const exporters::Distribution& values) {
       (values.mean_ms() * measured + values.censored_above_ms().value_or(0) * cut) / (measured + cut);
   const std::string note =
       fmt::format("{} requests were cut by a timeout; the mean is at least {:.6g} ms", values.censored(), at_least);
-  if (holds(at_least, gate.comparison, gate.limit) == wants_small(gate.comparison)) return undecided(note);
+  if (holds(at_least, gate) == wants_small(gate.comparison)) return undecided(note);
   return {wants_small(gate.comparison) ? Status::fail : Status::pass, at_least, note};
 }
 
@@ -122,6 +104,24 @@ Finding check_scalar(const Gate& gate, Scalar scalar, const Slice& slice) {
 
 }  // namespace
 
+bool wants_small(Gate::Comparison comparison) noexcept {
+  return comparison == Gate::Comparison::less || comparison == Gate::Comparison::less_equal;
+}
+
+bool holds(double value, const Gate& gate) noexcept {
+  switch (gate.comparison) {
+    case Gate::Comparison::less:
+      return value < gate.limit;
+    case Gate::Comparison::less_equal:
+      return value <= gate.limit;
+    case Gate::Comparison::greater:
+      return value > gate.limit;
+    case Gate::Comparison::greater_equal:
+      return value >= gate.limit;
+  }
+  return false;
+}
+
 std::string anchor_warning(const Gate& gate, LoopKind loop) {
   const auto* term = std::get_if<LatencyTerm>(&gate.term);
   if (loop == LoopKind::closed || term == nullptr) return "";
@@ -140,7 +140,8 @@ GateResult check_gate(const Gate& gate, LoopKind loop, const std::vector<GateSco
   }
   const std::string warning = anchor_warning(gate, loop);
   if (!warning.empty()) finding.note += (finding.note.empty() ? "" : "; ") + warning;
-  return {finding.status, gate.text, finding.value, finding.note};
+  const bool is_latency = std::holds_alternative<LatencyTerm>(gate.term);
+  return {finding.status, gate.text, finding.value, finding.note, is_latency ? "ms" : ""};
 }
 
 Verdict combine(const std::vector<GateResult>& gates) {

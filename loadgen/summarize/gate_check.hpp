@@ -16,7 +16,14 @@ struct GateScope {
   const Slice* slice = nullptr;
 };
 
-/// `scopes` holds the whole run and every entry. A gate about an entry that is not among them is inconclusive.
+/// Whether `value` is as the gate asks.
+bool holds(double value, const Gate& gate) noexcept;
+
+/// < or <=: small values pass.
+bool wants_small(Gate::Comparison comparison) noexcept;
+
+/// Judges a gate on latencies or rates. `scopes` holds the whole run and every entry. A gate about an entry that is not
+/// among them is inconclusive.
 GateResult check_gate(const Gate& gate, LoopKind loop, const std::vector<GateScope>& scopes);
 
 /// What to know about a gate on a send-anchored latency in open loop, where waiting to be sent is part of what users

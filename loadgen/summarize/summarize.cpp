@@ -5,6 +5,7 @@
 
 #include "loadgen/plan/level_profile.hpp"
 #include "loadgen/summarize/gate_check.hpp"
+#include "loadgen/summarize/observed_gate.hpp"
 #include "loadgen/summarize/slice.hpp"
 #include "loadgen/summarize/steadiness.hpp"
 #include "loadgen/summarize/summary.hpp"
@@ -14,12 +15,17 @@ namespace loadgen {
 namespace {
 
 void judge_gates(Summary& summary, const Scenario& scenario, const EntryTally& all,
-                 const std::vector<EntryTally>& entries) {
+                 const std::vector<EntryTally>& entries, const Observations& observations) {
   std::vector<GateScope> scopes{{"", &all, &summary.overall}};
   for (std::size_t i = 0; i < entries.size(); ++i)
     scopes.push_back({summary.mix[i].first, &entries[i], &summary.mix[i].second});
   const LoopKind loop = is_open_loop(scenario) ? LoopKind::open : LoopKind::closed;
   for (const Gate& gate : scenario.gates) {
+    if (const auto* term = std::get_if<ObservedTerm>(&gate.term)) {
+      summary.gates.push_back(check_observed_gate(gate, *term, observations, summary.facts.window,
+                                                  summary.observed.output_tokens));
+      continue;
+    }
     summary.gates.push_back(check_gate(gate, loop, scopes));
     const std::string warning = anchor_warning(gate, loop);
     if (!warning.empty()) summary.warnings.push_back(fmt::format("gate `{}` {}", gate.text, warning));
@@ -68,7 +74,8 @@ bool lost_something(const ExportAccount& account) {
 
 }  // namespace
 
-Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostFacts& host) {
+Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostFacts& host,
+                  const Observations& observations) {
   Summary summary;
   summary.facts = totals.facts;
   summary.host = host;
@@ -89,9 +96,12 @@ Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostF
   summary.over_saturated = steadiness.is_over_saturated();
 
   summary.validity = judge_validity(scenario, totals, all, steadiness);
-  judge_gates(summary, scenario, all, entries);
+  summary.observed = summarize_observed(observations, totals.facts.window, all.output_tokens_in_window);
+  judge_observed(summary.validity, summary.observed);
+  judge_gates(summary, scenario, all, entries, observations);
   judge_emptiness(summary);
   add_warnings(summary, all);
+  for (std::string& warning : observed_warnings(summary.observed)) summary.warnings.push_back(std::move(warning));
   const bool has_tls =
       std::any_of(scenario.mix.begin(), scenario.mix.end(), [](const MixEntry& entry) { return entry.target.is_tls; });
   if (scenario.tls.insecure && has_tls)

@@ -11,6 +11,7 @@
 #include "loadgen/exit_code.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/record/run_totals.hpp"
+#include "loadgen/summarize/observed.hpp"
 
 namespace loadgen {
 
@@ -85,6 +86,7 @@ struct GateResult {
   std::string text;             ///< the gate as written
   std::optional<double> value;  ///< in the gate's unit
   std::string note;             ///< why inconclusive; warnings (send-anchored gate in open loop)
+  std::string unit = {};        ///< of `value`: ms, MiB, ...; empty for counts, rates and shares
 };
 
 enum class Verdict : std::uint8_t { pass, fail, inconclusive, none };
@@ -149,13 +151,15 @@ struct Summary {
   std::vector<std::string> warnings;
   std::optional<double> ttft_slope_ms_per_s, concurrency_slope_per_s;  ///< steadiness over the window, when assessed
   bool over_saturated = false;
+  ObservedSummary observed;  ///< GPUs and servers; empty where no source was named
   std::optional<TruthComparison> truth;  ///< when the server's record was given
   std::vector<ShardNote> shards;         ///< of a merged run
   std::vector<std::string> degraded;     ///< why a merged run does not cover its plan
 };
 
 /// Adds up, judges validity, evaluates gates. Pure; does not look at the machine (host facts are passed in).
-Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostFacts& host);
+Summary summarize(const Scenario& scenario, const RunTotals& totals, const HostFacts& host,
+                  const Observations& observations = {});
 
 /// The exit code a finished run ends with: invalid before degraded before gate results.
 ExitCode exit_code(const Summary& summary);
