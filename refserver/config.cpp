@@ -188,8 +188,8 @@ void add_options(CLI::App& serve, Flags& flags) {
   serve.add_option("--config", flags.file, file_help)->type_name("FILE");
   serve
       .add_option("--model,--model-id", flags.models,
-                  "serve this model: qwen2, llama3 or any name, =FOLDER for its checkpoint; repeat for more "
-                  "(default both) [env MODEL_ID]")
+                  "serve this model: qwen2, llama3 or any name, =FOLDER for its checkpoint, or a folder alone; "
+                  "repeat for more (default both) [env MODEL_ID]")
       ->type_name("NAME[=FOLDER]")
       ->allow_extra_args(false);
   for (const Field& field : config_fields()) {

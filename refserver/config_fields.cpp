@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <utility>
@@ -360,6 +361,13 @@ void set_model_field(ConfigDraft::Model& model, const std::string& key, const st
 ConfigDraft::Model parse_model(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals != std::string::npos) return {.name = text.substr(0, equals), .folder = text.substr(equals + 1)};
+  // As TGI's --model-id takes it: a folder alone, here named by its last part.
+  std::error_code ignored;
+  std::filesystem::path path(text);
+  if (text.find('/') != std::string::npos && std::filesystem::is_directory(path, ignored)) {
+    if (!path.has_filename()) path = path.parent_path();
+    return {.name = path.filename().string(), .folder = text};
+  }
   return {.name = text};
 }
 

@@ -8,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <cstdio>
+#include <cstdlib>
 
 #include "refserver/duration.hpp"
 #include "refserver/gateway/http_get.hpp"
@@ -27,9 +28,12 @@ asio::awaitable<Result<HttpReply>> ask(BackendAddress address, std::string path,
 
 ExitCode run_health(int argc, const char* const* argv) {
   CLI::App app("Ask a server how it is: GET of URL, or of its /health where URL has no path.", "refserver health");
-  std::string url = "http://127.0.0.1:80";
+  const char* const port = std::getenv("PORT");
+  std::string url = fmt::format("http://127.0.0.1:{}", port == nullptr || *port == '\0' ? "3000" : port);
   std::string timeout = "2s";
-  app.add_option("URL", url, "http://HOST[:PORT][/PATH] (default http://127.0.0.1:80)");
+  app.add_option(
+      "URL", url,
+      "http://HOST[:PORT][/PATH] (default 127.0.0.1 with the port of the variable PORT, as `serve` takes it, or 3000)");
   app.add_option("--timeout", timeout, "how long the answer may take (default 2s)")->type_name("TIME");
   app.footer("Exit codes: 0 it said 200, 64 bad usage, 69 it did not.");
   try {

@@ -381,6 +381,9 @@ class Health(harness.Test):
         with Server(models=("m",)) as server:
             self.assertEqual(self.health(server.url).returncode, 0)
             self.assertEqual(self.health(server.url + "/info").returncode, 0)
+            by_variable = subprocess.run([harness.BIN / "refserver", "health"], timeout=20,
+                                         env={"PORT": server.url.rsplit(":", 1)[1]})
+            self.assertEqual(by_variable.returncode, 0)
             gone = self.health(server.url + "/nowhere")
             self.assertEqual((gone.returncode, "says 404" in gone.stderr), (69, True))
         self.assertEqual(self.health(server.url).returncode, 69)

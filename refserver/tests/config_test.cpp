@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "refserver/duration.hpp"
@@ -52,6 +53,17 @@ TEST(Duration, NumberAndUnit) {
   for (const char* const bad : {"", "ms", "5", "-1s", "1 s", "2h", "1e3s", "nans", "1msx", "infs"}) {
     EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
   }
+}
+
+TEST(Config, AFolderAloneIsAModelNamedByItsLastPart) {
+  const std::string folder = ::testing::TempDir() + "refserver_config_folder/";
+  std::filesystem::create_directory(folder);
+  EXPECT_EQ(parse({"--model-id", folder.c_str()}).serve->models.front().name, "refserver_config_folder");
+  EXPECT_EQ(parse({"--model-id", folder.c_str()}).serve->folders.front(), folder);
+  const auto unknown = parse({"--model-id", "Qwen/no-such-folder"}).serve;
+  EXPECT_EQ(unknown->models.front().name, "Qwen/no-such-folder");
+  EXPECT_EQ(unknown->folders.front(), "");
+  std::filesystem::remove(folder);
 }
 
 TEST(Config, DefaultsServeBothModels) {
