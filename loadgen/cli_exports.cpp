@@ -7,6 +7,7 @@
 
 #include "exporters/influx_url.hpp"
 #include "loadgen/credentials.hpp"
+#include "loadgen/export/grafana_links.hpp"
 
 namespace loadgen {
 namespace {
@@ -33,6 +34,14 @@ Read read_influx(const ExportFlags& flags, ExportOptions& exports) {
   return {};
 }
 
+Read read_grafana(const ExportFlags& flags, ExportOptions& exports) {
+  if (!flags.grafana_url) return {};
+  const auto url = parse_grafana_url(*flags.grafana_url);
+  if (!url) return refuse("--grafana-url", url.error());
+  exports.grafana_url = *url;
+  return {};
+}
+
 }  // namespace
 
 void add_export_flags(CLI::App& app, ExportFlags& flags) {
@@ -45,9 +54,11 @@ void add_export_flags(CLI::App& app, ExportFlags& flags) {
   };
   add("--influx", flags.influx, "URL", "Also store points in InfluxDB, http://HOST:PORT/DB");
   add("--influx-credentials", flags.influx_credentials, "FILE", "Credentials for --influx");
+  add("--grafana-url", flags.grafana_url, "URL", "Put links to this run in Grafana into summary.json and report.html");
 }
 
 Read read_export_flags(const ExportFlags& flags, ExportOptions& exports) {
+  if (auto read = read_grafana(flags, exports); !read) return read;
   return read_influx(flags, exports);
 }
 

@@ -15,7 +15,7 @@ namespace loadgen {
 
 /// As text, the way they were given.
 struct ExportFlags {
-  std::optional<std::string> influx, influx_credentials;
+  std::optional<std::string> influx, influx_credentials, grafana_url;
 };
 
 /// `flags` outlives the parsing.

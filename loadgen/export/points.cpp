@@ -102,6 +102,7 @@ void PointRenderer::append_entry(Batch& batch, const RunFacts& facts, const Inte
   InfluxPoint point(batch.bytes, "llm_interval");
   tag_run(point, facts).tag("entry", scenario_.mix.at(entry).name);
   point.tag("phase", label(interval.phase)).tag("target", scenario_.mix[entry].target.url);
+  point.tag("model", scenario_.mix[entry].model);
   point.field("sent", tally.started).field("in_flight", tally.in_flight);
   point.field("done", ended.ok).field("failed", ended.failed);
   point.field("tok_in", tally.input_tokens).field("tok_out", tally.all_output_tokens);

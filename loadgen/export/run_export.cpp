@@ -9,6 +9,7 @@
 
 #include "exporters/file_sink.hpp"
 #include "exporters/influx_sink.hpp"
+#include "loadgen/export/grafana_links.hpp"
 #include "loadgen/export/hdr_logs.hpp"
 #include "loadgen/export/points.hpp"
 #include "loadgen/export/report.hpp"
@@ -49,8 +50,8 @@ ExportAccount to_account(const Output& output, const SinkAccount& account) {
 
 class DirectoryExport final : public RunExport {
  public:
-  DirectoryExport(std::filesystem::path dir, const Scenario& scenario)
-      : dir_(std::move(dir)), scenario_(scenario), renderer_(scenario_) {}
+  DirectoryExport(const ExportOptions& options, const Scenario& scenario)
+      : dir_(options.out_dir), scenario_(scenario), grafana_url_(options.grafana_url), renderer_(scenario_) {}
 
   Result<void, std::string> open_files(RecordLevel record);
   Result<void, std::string> open_influx(const ExportOptions& options);
@@ -67,12 +68,14 @@ class DirectoryExport final : public RunExport {
   void write_points(const Batch& batch) const;
   bool has_points() const { return points_.sink || influx_.sink; }
   void append_accounts(Batch& batch, const RunFacts& facts, std::int64_t at_ns);
+  void write_judgement(const RunFacts& facts, const Summary& summary);
   void settle_points() const;
   void close_outputs(Summary& summary);
   std::vector<std::string> file_names(const Summary& summary) const;
 
   std::filesystem::path dir_;
   Scenario scenario_;  ///< a copy: the renderer keeps a reference
+  std::optional<GrafanaUrl> grafana_url_;
   PointRenderer renderer_;
   Output requests_{"requests_jsonl", std::string(run_file::requests), "", nullptr};
   Output run_hlog_{"run_hlog", std::string(run_file::run_hlog), "", nullptr};
@@ -174,6 +177,17 @@ void DirectoryExport::on_event(const RunFacts& facts, std::int64_t at_ns, const 
   write_points(batch);
 }
 
+/// What came out, as the last two events of the run: dashboards show it beside the numbers.
+void DirectoryExport::write_judgement(const RunFacts& facts, const Summary& summary) {
+  std::string validity = label(summary.validity.status);
+  for (const std::string& reason : summary.validity.reasons)
+    validity += (&reason == &summary.validity.reasons.front() ? ": " : "; ") + reason;
+  Batch batch;
+  renderer_.append_event(batch, facts, facts.mono_end_ns, "validity", validity, "");
+  renderer_.append_event(batch, facts, facts.mono_end_ns, "verdict", label(summary.verdict), "");
+  write_points(batch);
+}
+
 /// Waits until what was offered has arrived or been given up, so that the last account says something.
 void DirectoryExport::settle_points() const {
   const auto deadline = std::chrono::steady_clock::now() + settle_limit;
@@ -206,7 +220,9 @@ std::vector<std::string> DirectoryExport::file_names(const Summary& summary) con
 
 Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTotals& totals, Summary& summary) {
   begin_logs(totals.facts);
+  if (grafana_url_) summary.links = grafana_links(*grafana_url_, totals.facts);
   if (has_points()) {
+    write_judgement(totals.facts, summary);
     settle_points();
     Batch batch;
     append_accounts(batch, totals.facts, totals.facts.mono_end_ns);
@@ -248,7 +264,7 @@ void DirectoryExport::on_checkpoint(const Scenario& scenario, const RunTotals& t
 Result<std::unique_ptr<RunExport>, std::string> make_run_export(const ExportOptions& options,
                                                                 const Scenario& scenario) {
   if (auto prepared = prepare_run_directory(options.out_dir); !prepared) return prepared.error();
-  auto made = std::make_unique<DirectoryExport>(options.out_dir, scenario);
+  auto made = std::make_unique<DirectoryExport>(options, scenario);
   if (auto opened = made->open_influx(options); !opened) return opened.error();
   if (auto opened = made->open_files(options.record); !opened) return opened.error();
   return std::unique_ptr<RunExport>(std::move(made));

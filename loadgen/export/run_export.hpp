@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "loadgen/export/grafana_links.hpp"
 #include "loadgen/observe/reading.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/record/interval.hpp"
@@ -21,6 +22,7 @@ struct ExportOptions {
   RecordLevel record = RecordLevel::all;
   std::optional<std::string> influx_url;  ///< http://HOST:PORT/DB
   std::string influx_user, influx_password, influx_token;
+  std::optional<GrafanaUrl> grafana_url;  ///< where the dashboards are
 };
 
 class RunExport {

@@ -336,7 +336,8 @@ Json summary_document(const Scenario& scenario, const Summary& summary, const st
           {"interrupted", facts.interrupted},
           {"shards", shards_json(summary)},
           {"truth", summary.truth ? truth_json(*summary.truth) : Json(nullptr)},
-          {"files", files}};
+          {"files", files},
+          {"links", summary.links}};
 }
 
 std::string render_json(const Json& document) {

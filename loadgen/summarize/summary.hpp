@@ -151,10 +151,11 @@ struct Summary {
   std::vector<std::string> warnings;
   std::optional<double> ttft_slope_ms_per_s, concurrency_slope_per_s;  ///< steadiness over the window, when assessed
   bool over_saturated = false;
-  ObservedSummary observed;  ///< GPUs and servers; empty where no source was named
-  std::optional<TruthComparison> truth;  ///< when the server's record was given
-  std::vector<ShardNote> shards;         ///< of a merged run
-  std::vector<std::string> degraded;     ///< why a merged run does not cover its plan
+  ObservedSummary observed;                  ///< GPUs and servers; empty where no source was named
+  std::optional<TruthComparison> truth;      ///< when the server's record was given
+  std::vector<ShardNote> shards;             ///< of a merged run
+  std::vector<std::string> degraded;         ///< why a merged run does not cover its plan
+  std::map<std::string, std::string> links;  ///< where else this run can be looked at: name -> URL
 };
 
 /// Adds up, judges validity, evaluates gates. Pure; does not look at the machine (host facts are passed in).

@@ -174,6 +174,7 @@ TEST(Cli, BadUsageSaysWhatIsWrong) {
       {good_flags({"--influx", "localhost:8086/db"}), "--influx: "},
       {good_flags({"--influx", "http://u:p@localhost:8086/db"}), "--influx: "},
       {good_flags({"--influx-credentials", "x"}), "--influx-credentials: needs --influx"},
+      {good_flags({"--grafana-url", "127.0.0.1:3000"}), "--grafana-url: there is no http"},
       {good_flags({"--influx", "http://h:1/d", "--influx-credentials", "/nowhere"}), "/nowhere cannot be read"},
       {{"check"}, "name a scenario file"},
       {{"check", "/dev/null"}, "is not a file"},

@@ -255,9 +255,28 @@ function writeExtras() {
   }
 }
 
+/// One link per dashboard; null without any. Only http addresses become links.
+function links() {
+  const found = Object.entries(run.links ?? {}).filter(([, url]) => /^https?:\/\//.test(url));
+  if (found.length === 0) return null;
+  const made = element("span");
+  for (const [name, url] of found) {
+    const link = element("a", name.replace(/^grafana_/, ""));
+    link.href = url;
+    link.rel = "noreferrer";
+    made.append(made.childNodes.length ? ", " : "", link);
+  }
+  return made;
+}
+
 function writeFacts() {
   const fill = (id, facts) => {
-    for (const [name, value] of facts) if (value) at(id).append(element("dt", name), element("dd", value));
+    for (const [name, value] of facts) {
+      if (!value) continue;
+      const text = element("dd");
+      text.append(value);
+      at(id).append(element("dt", name), text);
+    }
   };
   const s = run.scenario;
   const sources = Object.entries(run.token_sources).map(([name, share]) => `${name} ${percent(share)}`).join(", ");
@@ -267,7 +286,7 @@ function writeFacts() {
   fill("facts", [
     ["Run", run.run_id], ["Started", run.wall_start], ["Tool", `${run.tool.name} ${run.tool.version}, ${run.tool.threads} I/O thread${run.tool.threads > 1 ? "s" : ""}`],
     ["CPU", run.host.cores ? `${run.host.cpu}, ${run.host.cores} cores` : run.host.cpu], ["Kernel", run.host.kernel], ["Governor", run.host.governor],
-    ["Files", run.files.join(", ")], ["Records", stored],
+    ["Files", run.files.join(", ")], ["Records", stored], ["Grafana", links()],
   ]);
   fill("setup", [
     ["Scenario", `${s.name} (${s.source})`], ["Load", describeLoad()], ["Seed", String(s.seed)], ["Target", run.targets.join(", ")],

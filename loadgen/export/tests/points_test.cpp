@@ -104,6 +104,7 @@ TEST(Points, AnIntervalStatesItsEntriesAndTheLoad) {
   const auto lines = lines_of(batch);
   EXPECT_THAT(with_measurement(lines, "llm_interval").at(0),
               HasSubstr(" sent=3i,in_flight=2i,done=4i,failed=2i,tok_in=0i,tok_out=64i 1795230902000000000"));
+  EXPECT_THAT(with_measurement(lines, "llm_interval").at(0), HasSubstr(",model=" + scenario.mix[0].model + ","));
   EXPECT_THAT(with_measurement(lines, "llm_load").at(0), HasSubstr(" sent=5i,in_flight=8i,tok_out=70i 17952309020"));
 }
 
@@ -173,7 +174,7 @@ TEST(Points, HostileNamesStayOnOneLine) {
   renderer.append_interval(batch, facts, one_second(facts));
   renderer.append_event(batch, facts, facts.window.begin_ns, "abort", "line one\nline \"two\"");
   for (const std::string& line : with_measurement(lines_of(batch), "llm_interval"))
-    EXPECT_THAT(line, StartsWith("llm_interval,entry=a\\,b\\ c\\=d\\nevil\\,x\\=1\\ v\\=1,phase=measure"));
+    EXPECT_THAT(line, StartsWith("llm_interval,entry=a\\,b\\ c\\=d\\nevil\\,x\\=1\\ v\\=1,model="));
 }
 
 }  // namespace

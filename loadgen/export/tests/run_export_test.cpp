@@ -117,6 +117,9 @@ TEST_F(RunExportTest, TheLastAccountIsThatBeforeItself) {
   export_run(sample::simulate({.measure_s = 12}));
   const auto points = lines("points.lp");
   const auto total = points.size();
+  EXPECT_THAT(points.at(total - 3), HasSubstr("llm_event,kind=validity,"));
+  EXPECT_THAT(points.at(total - 3), HasSubstr("text=\"VALID"));
+  EXPECT_THAT(points.at(total - 2), HasSubstr("llm_event,kind=verdict,"));
   EXPECT_THAT(points.back(), HasSubstr("exporter,exporter=points_lp,run="));
   EXPECT_THAT(points.back(),
               HasSubstr("offered=" + std::to_string(total - 1) + "i,stored=" + std::to_string(total - 1)));

@@ -31,7 +31,7 @@ TEST(SummaryJson, HasItsMembersInTheirOrder) {
           "schema_version", "run_id",      "wall_start", "tool",       "host",      "targets",       "server_version",
           "scenario",       "phases",      "verdict",    "validity",   "generator", "counts",        "rates",
           "metrics",        "mix",         "gates",      "steadiness", "exporters", "token_sources", "anchors",
-          "warnings",       "interrupted", "shards",     "truth",      "files"}));
+          "warnings",       "interrupted", "shards",     "truth",      "files",         "links"}));
   EXPECT_EQ(keys_of(document["generator"]),
             (std::vector<std::string>{"recv_delay", "loop_lag", "reads", "kernel_stamped_share", "clock_error_ns",
                                       "clock_steps"}));
