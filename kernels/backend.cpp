@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/cpu_backend.hpp"
 #include "kernels/reference/reference_backend.hpp"
+#include "kernels/token_sampler.hpp"
 
 namespace kernels {
 
@@ -30,6 +31,16 @@ void Backend::matmul(const WeightMatrix& weights, std::span<const float> x, std:
   write(rows_of(*from, rows, weights.in()), x);
   matmul(weights, rows_of(*from, rows, weights.in()), result);
   std::ranges::copy(view(result), y.begin());
+}
+
+void Backend::sample(const Rows& logits, std::size_t usable, std::span<const SampleRow> rows,
+                     std::span<SampledId> results) {
+  assert(usable > 0 && usable <= logits.cols && usable <= kMaxVocabulary);
+  assert(rows.size() == logits.rows && results.size() == logits.rows);
+  TokenSampler sampler;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    results[i] = sampler.sample(view(logits.slice(i, 1)).first(usable), rows[i]);
+  }
 }
 
 std::vector<std::unique_ptr<Backend>> available_backends(const BackendOptions& options) {

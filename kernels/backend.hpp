@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "kernels/dense_format.hpp"
 #include "kernels/gptq_format.hpp"
 #include "kernels/kv_cache.hpp"
+#include "kernels/sampling.hpp"
 
 namespace kernels {
 
@@ -72,6 +74,9 @@ inline Rows rows_of(Buffer& buffer, std::size_t rows, std::size_t cols) noexcept
   return {&buffer, 0, rows, cols, cols};
 }
 
+/// Outputs of a row that a rounded output layer computes exactly.
+inline constexpr std::size_t kRepairedOutputs = 64;
+
 /// Whether `upload` can join these: same inputs, bits and group of every input row.
 bool can_join(std::span<const GptqMatrix> parts) noexcept;
 
@@ -96,6 +101,12 @@ class Backend {
   /// The same for plain weights: linear layers, embedding tables, or (tied) both at once.
   virtual std::unique_ptr<const WeightMatrix> upload(const DenseMatrix& weights, std::span<const float> bias) const = 0;
   std::unique_ptr<const WeightMatrix> upload(const GptqMatrix& weights) const { return upload({&weights, 1}, {}); }
+  /// Plain weights of an output layer, which may be rounded to 4 bits where each product then computes the
+  /// kRepairedOutputs greatest outputs of a row once more from the weights as they are. A backend that does not round
+  /// keeps them plain.
+  virtual std::unique_ptr<const WeightMatrix> upload_head(const DenseMatrix& weights) const {
+    return upload(weights, {});
+  }
 
   /// `size` elements, all zero.
   virtual std::unique_ptr<Buffer> make_buffer(std::size_t size) const = 0;
@@ -138,7 +149,19 @@ class Backend {
   virtual void attention(const PagedBatch& batch, const KvCache& cache, std::size_t layer, const Rows& q,
                          const Rows& y) = 0;
 
+  /// Runs `work`: any of matmul, rmsnorm, add_rmsnorm, silu_mul, rope_and_store and attention, of this batch. What it
+  /// does depends on `key` and on nothing else but the batch, and what it uses lives as long as the backend is given
+  /// that key: a backend may record it and replay it for a later batch of as many rows.
+  virtual void repeat(std::uint64_t /*key*/, const PagedBatch& /*batch*/, const std::function<void()>& work) { work(); }
+
   // Choosing.
+
+  /// Chooses a token for each row of logits among the ids below `usable`, at most kMaxVocabulary: the same on every
+  /// backend. `rows` and `results` are [logits.rows]. The logits may be overwritten.
+  virtual void sample(const Rows& logits, std::size_t usable, std::span<const SampleRow> rows,
+                      std::span<SampledId> results);
+  /// Whether `sample` runs where the logits are, which spares viewing them.
+  virtual bool samples_in_place() const noexcept { return false; }
 
   /// The k greatest of each row, greatest first, equal ones by lower index first; NaN counts as least. `values` and
   /// `ids` are [rows][k], k at most cols. k = 1 is greedy decoding.

@@ -99,7 +99,7 @@ struct RopeKernel {
 /// Rows of one sequence that a block takes together, and which runs of positions.
 struct AttendItem {
   std::uint32_t first_row;
-  std::uint32_t rows;
+  std::uint32_t rows;            ///< 0: nothing to do
   std::uint32_t first_position;  ///< of the first row
   std::uint32_t table;           ///< offset of the sequence's block table
   std::uint32_t first_run;
@@ -183,6 +183,7 @@ struct AttendKernel {
     const Shared shared{memory, memory + kQueryFloats, memory + kQueryFloats + kWeightFloats,
                         memory + kQueryFloats + kWeightFloats + kValueFloats};
     const Work work = find_work(args);
+    if (work.item.rows == 0) return;  // the whole block
     load_queries(args, work, shared);
     Result all = empty();
     for (std::uint32_t run = work.item.first_run; run < work.item.end_run; ++run) {
@@ -367,7 +368,7 @@ struct AttendKernel {
 
 struct MergeArgs {
   const float* partials;      ///< as AttendArgs
-  const std::uint32_t* ends;  ///< [rows]: runs that a row has
+  const std::uint32_t* ends;  ///< [rows]: runs that a row has; 0: the row is not from these
   DeviceRows y;
   std::uint32_t heads;
   std::uint32_t dim;
@@ -383,6 +384,7 @@ struct MergeKernel {
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
     const std::size_t row = simt::block_index();
+    if (args.ends[row] == 0) return;
     for (unsigned head = simt::thread_index() / simt::kLanes; head < args.heads; head += kThreads / simt::kLanes) {
       const float* const from = args.partials + (row * args.heads + head) * args.runs * (args.dim + 2);
       for (unsigned d = simt::thread_index() % simt::kLanes; d < args.dim; d += simt::kLanes) {

@@ -7,7 +7,10 @@
 #include <string>
 
 #include "kernels/cuda/batch.hpp"
+#include "kernels/cuda/chooser.hpp"
+#include "kernels/cuda/head.hpp"
 #include "kernels/cuda/products.hpp"
+#include "kernels/cuda/step_graphs.hpp"
 #include "kernels/host_buffer.hpp"
 
 namespace kernels {
@@ -17,7 +20,14 @@ namespace {
 class CudaBackend final : public Backend {
  public:
   CudaBackend(std::shared_ptr<Device> device, std::string_view name, const CudaOptions& options)
-      : device_(std::move(device)), name_(name), products_(device_, options) {}
+      : device_(std::move(device)),
+        name_(name),
+        tensor_attention_rows_(options.tensor_attention_rows),
+        step_launch_(options.step_launch),
+        products_(device_, options),
+        repair_(device_),
+        chooser_(device_),
+        graphs_(device_) {}
 
   std::string_view name() const noexcept override { return name_; }
   bool available() const noexcept override { return true; }
@@ -28,6 +38,10 @@ class CudaBackend final : public Backend {
   }
   std::unique_ptr<const WeightMatrix> upload(const DenseMatrix& weights, std::span<const float> bias) const override {
     return std::make_unique<HostedMatrix>(device_, weights, bias);
+  }
+  std::unique_ptr<const WeightMatrix> upload_head(const DenseMatrix& weights) const override {
+    if (auto head = HeadMatrix::make(device_, weights)) return head;
+    return upload(weights, {});
   }
   std::unique_ptr<Buffer> make_buffer(std::size_t size) const override {
     return std::make_unique<CudaBuffer>(device_, size);
@@ -54,12 +68,27 @@ class CudaBackend final : public Backend {
   void gather(const Rows& x, std::span<const std::int32_t> rows, const Rows& y) override;
   std::unique_ptr<const PagedBatch> plan(std::span<const SequenceRows> sequences, std::span<const float> frequencies,
                                          const KvShape& shape) const override {
-    return std::make_unique<CudaBatch>(device_, sequences, frequencies, shape);
+    return std::make_unique<CudaBatch>(device_, sequences, frequencies, shape, tensor_attention_rows_);
   }
   void rope_and_store(const PagedBatch& batch, KvCache& cache, std::size_t layer, const Rows& q, const Rows& k,
                       const Rows& v) override;
   void attention(const PagedBatch& batch, const KvCache& cache, std::size_t layer, const Rows& q,
                  const Rows& y) override;
+  void repeat(std::uint64_t key, const PagedBatch& batch, const std::function<void()>& work) override {
+    if (step_launch_ == StepLaunch::one_by_one) return work();
+    graphs_.repeat(key, dynamic_cast<const CudaBatch&>(batch), work, [this] {
+      const auto of_products = products_.workspaces();
+      std::vector<const void*> all(of_products.begin(), of_products.end());
+      all.push_back(partials_.data());
+      return all;
+    });
+  }
+  void sample(const Rows& logits, std::size_t usable, std::span<const SampleRow> rows,
+              std::span<SampledId> results) override {
+    assert(usable > 0 && usable <= logits.cols && usable <= kMaxVocabulary && rows.size() == logits.rows);
+    chooser_.choose(device_rows(logits), usable, rows, results);
+  }
+  bool samples_in_place() const noexcept override { return true; }
   void top_k(const Rows& x, std::size_t k, std::span<float> values, std::span<std::int32_t> ids) override;
 
  private:
@@ -76,7 +105,12 @@ class CudaBackend final : public Backend {
 
   std::shared_ptr<Device> device_;
   std::string name_;
+  std::size_t tensor_attention_rows_;
+  StepLaunch step_launch_;
   Products products_;
+  HeadRepair repair_;
+  Chooser chooser_;
+  StepGraphs graphs_;
   DeviceArray<float> partials_;     ///< of attention
   DeviceArray<std::int32_t> rows_;  ///< of gather
   DeviceArray<float> top_values_;
@@ -122,6 +156,10 @@ void CudaBackend::matmul(const WeightMatrix& weights, const Rows& x, const Rows&
   const DeviceRows to = shaped_rows(y, x.rows, weights.out());
   if (const auto* tiles = dynamic_cast<const TileMatrix*>(&weights)) {
     return products_.multiply(*tiles, from, to, x.rows);
+  }
+  if (const auto* head = dynamic_cast<const HeadMatrix*>(&weights)) {
+    products_.multiply(head->codes(), from, to, x.rows);
+    return repair_.repair(*head, from, to, x.rows);
   }
   const auto& hosted = dynamic_cast<const HostedMatrix&>(weights);
   if (const TileMatrix* tiles = hosted.tiles()) return products_.multiply(*tiles, from, to, x.rows);

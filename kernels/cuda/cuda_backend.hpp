@@ -14,6 +14,9 @@ namespace cuda {
 class Device;
 }
 
+/// How a repeated decode step reaches the device.
+enum class StepLaunch : std::uint8_t { one_by_one, recorded };
+
 struct CudaOptions {
   /// exact: activations are taken as two halves, 22 bits of each row's greatest. fast: those of quantised matrices as
   /// one half, 11 bits.
@@ -21,6 +24,12 @@ struct CudaOptions {
   /// Products of quantised matrices with at least so many rows are done by cuBLAS over weights expanded chunk by chunk,
   /// where precision is fast and the library is there; 0: never. Its sums may depend on the number of rows.
   std::size_t library_rows = 0;
+  /// Attention of sequences with at least so many rows in a step goes to tensor cores; 0: never. A row's result is then
+  /// not the one it has in a shorter piece, but the same in any longer one.
+  std::size_t tensor_attention_rows = 0;
+  /// recorded: a step of single rows that comes again (Backend::repeat) is a graph from its second time on. The same
+  /// bits.
+  StepLaunch step_launch = StepLaunch::one_by_one;
 };
 
 /// Head sizes up to 128, every KvType. Device errors are thrown as std::runtime_error.

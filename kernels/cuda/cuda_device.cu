@@ -69,6 +69,7 @@ class GpuDevice final : public Device {
                        std::size_t rows, std::size_t y_stride) override {
     return cublas_.product(stream_, w, x, y, out, in, rows, y_stride);
   }
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   DeviceFacts facts() const override;
   double time(const std::function<void()>& work, unsigned repeats, Dispatch dispatch) override;
 
@@ -104,7 +105,39 @@ DeviceFacts GpuDevice::facts() const {
   return facts;
 }
 
-/// Two events around the repetitions, and a graph where one is asked for.
+class GpuRecording final : public Recording {
+ public:
+  GpuRecording(cudaStream_t stream, const std::function<void()>& work) : stream_(stream) {
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "begin of a graph");
+    cudaGraph_t graph = nullptr;
+    try {
+      work();
+    } catch (...) {
+      cudaStreamEndCapture(stream_, &graph);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+      throw;
+    }
+    check(cudaStreamEndCapture(stream_, &graph), "end of a graph");
+    const cudaError_t made = cudaGraphInstantiate(&executable_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(made, "a graph");
+  }
+  ~GpuRecording() override { cudaGraphExecDestroy(executable_); }
+  GpuRecording(const GpuRecording&) = delete;
+  GpuRecording& operator=(const GpuRecording&) = delete;
+
+  void replay() override { check(cudaGraphLaunch(executable_, stream_), "launch of a graph"); }
+
+ private:
+  cudaStream_t stream_;
+  cudaGraphExec_t executable_ = nullptr;
+};
+
+std::unique_ptr<Recording> GpuDevice::record(const std::function<void()>& work) {
+  return std::make_unique<GpuRecording>(stream_, work);
+}
+
+/// Two events around the repetitions.
 class Timing {
  public:
   explicit Timing(cudaStream_t stream) : stream_(stream) {
@@ -112,30 +145,16 @@ class Timing {
     check(cudaEventCreate(&end_), "an event");
   }
   ~Timing() {
-    if (executable_ != nullptr) cudaGraphExecDestroy(executable_);
-    if (graph_ != nullptr) cudaGraphDestroy(graph_);
     cudaEventDestroy(begin_);
     cudaEventDestroy(end_);
   }
   Timing(const Timing&) = delete;
   Timing& operator=(const Timing&) = delete;
 
-  void record(const std::function<void()>& work) {
-    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "begin of a graph");
-    work();
-    check(cudaStreamEndCapture(stream_, &graph_), "end of a graph");
-    check(cudaGraphInstantiate(&executable_, graph_, 0), "a graph");
-  }
   double run(const std::function<void()>& work, unsigned repeats) {
     check(cudaStreamSynchronize(stream_), "work before a measurement");
     check(cudaEventRecord(begin_, stream_), "an event");
-    for (unsigned i = 0; i < repeats; ++i) {
-      if (executable_ == nullptr) {
-        work();
-      } else {
-        check(cudaGraphLaunch(executable_, stream_), "launch of a graph");
-      }
-    }
+    for (unsigned i = 0; i < repeats; ++i) work();
     check(cudaEventRecord(end_, stream_), "an event");
     check(cudaEventSynchronize(end_), "a measurement");
     float milliseconds = 0;
@@ -147,14 +166,13 @@ class Timing {
   cudaStream_t stream_;
   cudaEvent_t begin_ = nullptr;
   cudaEvent_t end_ = nullptr;
-  cudaGraph_t graph_ = nullptr;
-  cudaGraphExec_t executable_ = nullptr;
 };
 
 double GpuDevice::time(const std::function<void()>& work, unsigned repeats, Dispatch dispatch) {
   Timing timing(stream_);
-  if (dispatch == Dispatch::graph) timing.record(work);
-  return timing.run(work, repeats);
+  if (dispatch == Dispatch::launches) return timing.run(work, repeats);
+  const auto recording = record(work);
+  return timing.run([&] { recording->replay(); }, repeats);
 }
 
 }  // namespace

@@ -26,6 +26,14 @@ struct DeviceFacts {
 /// One by one, or recorded once and replayed.
 enum class Dispatch : std::uint8_t { launches, graph };
 
+/// Work that a device has recorded.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  /// Does it once more, after everything before.
+  virtual void replay() = 0;
+};
+
 /// Whatever fails on a device (no memory, a launch that ends badly) throws std::runtime_error, then and at every call
 /// after. One thread at a time.
 class Device {
@@ -48,6 +56,10 @@ class Device {
   /// false where the device has no library for it.
   virtual bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
                                std::size_t in, std::size_t rows, std::size_t y_stride) = 0;
+
+  /// Records what `work` would do, and does nothing of it: launches, copies on the device, zeros. `work` needs no new
+  /// memory and copies nothing from or to the host. Addresses and sizes stay as they are; what is there may change.
+  virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
 
   virtual DeviceFacts facts() const = 0;
   /// Waits for everything before it, and for `work` repeated; gives the seconds of one repetition on the device. `work`

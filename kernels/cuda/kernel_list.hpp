@@ -7,7 +7,9 @@
 #include "kernels/cuda/attention_kernels.hpp"
 #include "kernels/cuda/matmul_kernel.hpp"
 #include "kernels/cuda/pack_kernel.hpp"
+#include "kernels/cuda/prefill_kernel.hpp"
 #include "kernels/cuda/row_kernels.hpp"
+#include "kernels/cuda/sample_kernel.hpp"
 #include "kernels/cuda/top_k_kernel.hpp"
 
 namespace kernels::cuda {
@@ -27,11 +29,11 @@ struct KernelList {
   }
 };
 
-using AllKernels = KernelList<MatmulKernel<Int4Codec, 8>, MatmulKernel<Int4Codec, 16>, MatmulKernel<Int4Codec, 32>,
-                              MatmulKernel<Int4Codec, 64>, MatmulKernel<Int8Codec, 8>, MatmulKernel<Int8Codec, 16>,
-                              MatmulKernel<Int8Codec, 32>, MatmulKernel<Int8Codec, 64>, MatmulKernel<HalfCodec, 8>,
-                              MatmulKernel<HalfCodec, 16>, MatmulKernel<HalfCodec, 32>, MatmulKernel<HalfCodec, 64>,
-                              PackKernel, PackHalvesKernel, DequantKernel, StageKernel, ScaleKernel, NormKernel,
-                              SiluKernel, GatherKernel, PlainKernel, RopeKernel, AttendKernel, MergeKernel, TopKKernel>;
+using AllKernels = KernelList<
+    MatmulKernel<Int4Codec, 8>, MatmulKernel<Int4Codec, 16>, MatmulKernel<Int4Codec, 32>, MatmulKernel<Int4Codec, 64>,
+    MatmulKernel<Int8Codec, 8>, MatmulKernel<Int8Codec, 16>, MatmulKernel<Int8Codec, 32>, MatmulKernel<Int8Codec, 64>,
+    MatmulKernel<HalfCodec, 8>, MatmulKernel<HalfCodec, 16>, MatmulKernel<HalfCodec, 32>, MatmulKernel<HalfCodec, 64>,
+    PackKernel, PackHalvesKernel, DequantKernel, StageKernel, ScaleKernel, NormKernel, SiluKernel, GatherKernel,
+    PlainKernel, RepairKernel, RopeKernel, AttendKernel, PrefillKernel, MergeKernel, TopKKernel, SampleKernel>;
 
 }  // namespace kernels::cuda

@@ -74,6 +74,35 @@ PLUMBLINE_KERNEL float load_kv(const KvPagesView& view, std::size_t at, const By
   return simt::fused(static_cast<float>(view.pages[at]), scale.step, scale.low);
 }
 
+/// Four elements from a multiple of four on, by one load.
+PLUMBLINE_KERNEL void load_kv4(const KvPagesView& view, std::size_t at, const ByteScale& scale, float (&to)[4]) {
+  struct alignas(8) Halves {
+    std::uint16_t at[4];
+  };
+  struct alignas(4) Bytes {
+    std::uint8_t at[4];
+  };
+  if (view.type == KvType::f32) {
+    const simt::Float4 four = *reinterpret_cast<const simt::Float4*>(view.pages + at * 4);
+    PLUMBLINE_UNROLL
+    for (unsigned i = 0; i < 4; ++i) to[i] = four.at[i];
+  } else if (view.type == KvType::f16 || view.type == KvType::bf16) {
+    const Halves four = *reinterpret_cast<const Halves*>(view.pages + at * 2);
+    PLUMBLINE_UNROLL
+    for (unsigned i = 0; i < 4; ++i) {
+      to[i] =
+          view.type == KvType::f16 ? simt::half_to_float(four.at[i]) : simt::float_of(std::uint32_t{four.at[i]} << 16U);
+    }
+  } else {
+    const Bytes four = *reinterpret_cast<const Bytes*>(view.pages + at);
+    PLUMBLINE_UNROLL
+    for (unsigned i = 0; i < 4; ++i) {
+      to[i] = view.type == KvType::fp8 ? e4m3_to_float(four.at[i])
+                                       : simt::fused(static_cast<float>(four.at[i]), scale.step, scale.low);
+    }
+  }
+}
+
 PLUMBLINE_KERNEL void store_kv(const KvPagesView& view, std::size_t at, const ByteScale& scale, float value) {
   switch (view.type) {
     case KvType::f32:

@@ -1,6 +1,8 @@
 // Products on the device: staging of x, the choice of kernel, and the workspaces that outlive a call.
 #pragma once
 
+#include <array>
+
 #include "kernels/cuda/cuda_backend.hpp"
 #include "kernels/cuda/matrix.hpp"
 #include "kernels/cuda/memory.hpp"
@@ -16,6 +18,10 @@ class Products {
   void multiply(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows);
   void multiply(const FloatMatrix& matrix, const HostedMatrix& shape, const DeviceRows& x, const DeviceRows& y,
                 std::size_t rows);
+  /// Where workspaces are: they move when a product needs more than any before it.
+  std::array<const void*, 4> workspaces() const noexcept {
+    return {staged_.data(), row_scales_.data(), partials_.data(), arrivals_.data()};
+  }
 
  private:
   void multiply_fused(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows,

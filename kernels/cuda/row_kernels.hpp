@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/fragments.hpp"
 #include "kernels/cuda/simt.hpp"
+#include "kernels/dense_format.hpp"
 
 namespace kernels::cuda {
 
@@ -223,6 +224,47 @@ struct PlainKernel {
     if (simt::thread_index() % simt::kLanes == 0) {
       args.y.data[row * args.y.stride + n] = sum + (args.bias == nullptr ? 0.0F : args.bias[n]);
     }
+  }
+};
+
+struct RepairArgs {
+  DeviceRows x;
+  DeviceRows y;
+  const void* weights;      ///< [outputs][in]: the rows of the ids, as `type` says
+  const std::int32_t* ids;  ///< [outputs]: columns of y, `each` for a row
+  DenseType type;
+  std::uint32_t in;
+  std::uint32_t each;
+  std::uint32_t outputs;
+};
+
+/// Some outputs of a product once more, in floats from plain weights. One warp per output.
+struct RepairKernel {
+  using Args = RepairArgs;
+  static constexpr unsigned kThreads = kRowThreads;
+  static constexpr unsigned kMinBlocks = 1;
+  static constexpr unsigned kSharedBytes = 0;
+  static constexpr unsigned kOutputsPerBlock = kThreads / simt::kLanes;
+
+  static PLUMBLINE_KERNEL void run(const Args& args) {
+    const std::uint32_t i = simt::block_index() * kOutputsPerBlock + simt::thread_index() / simt::kLanes;
+    if (i >= args.outputs) return;  // the whole warp
+    const std::uint32_t row = i / args.each;
+    const float* const x = args.x.data + row * args.x.stride;
+    float sum = 0;
+    for (std::uint32_t k = simt::thread_index() % simt::kLanes; k < args.in; k += simt::kLanes) {
+      sum = simt::fused(x[k], weight(args, std::size_t{i} * args.in + k), sum);
+    }
+    sum = simt::warp_sum(sum);
+    if (simt::thread_index() % simt::kLanes == 0)
+      args.y.data[row * args.y.stride + static_cast<std::size_t>(args.ids[i])] = sum;
+  }
+
+ private:
+  static PLUMBLINE_KERNEL float weight(const Args& args, std::size_t at) {
+    if (args.type == DenseType::f32) return static_cast<const float*>(args.weights)[at];
+    const std::uint16_t bits = static_cast<const std::uint16_t*>(args.weights)[at];
+    return args.type == DenseType::f16 ? simt::half_to_float(bits) : simt::float_of(std::uint32_t{bits} << 16U);
   }
 };
 

@@ -52,6 +52,7 @@ class Emulation {
   virtual std::uint32_t shuffle(std::uint32_t value, unsigned lane) = 0;
   virtual void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) = 0;
   virtual void ldmatrix(std::uint32_t (&to)[4], const void* row) = 0;
+  virtual void ldmatrix_transposed(std::uint32_t (&to)[4], const void* row) = 0;
   virtual void copy_async(void* shared, const void* global) = 0;
   virtual void commit() = 0;
   virtual void wait(unsigned groups_left) = 0;
@@ -139,6 +140,15 @@ PLUMBLINE_KERNEL std::uint32_t atomic_add(std::uint32_t* at, std::uint32_t value
   return before;
 #endif
 }
+PLUMBLINE_KERNEL std::uint64_t atomic_add(std::uint64_t* at, std::uint64_t value) {
+#if PLUMBLINE_ON_GPU
+  return atomicAdd(reinterpret_cast<unsigned long long*>(at), static_cast<unsigned long long>(value));
+#else
+  const std::uint64_t before = *at;
+  *at += value;
+  return before;
+#endif
+}
 
 // ---- shuffles ----
 
@@ -149,6 +159,10 @@ PLUMBLINE_KERNEL std::uint32_t shuffle(std::uint32_t value, unsigned lane) {
 #else
   return emulation->shuffle(value, lane);
 #endif
+}
+PLUMBLINE_KERNEL std::uint64_t shuffle(std::uint64_t value, unsigned lane) {
+  const std::uint32_t low = shuffle(static_cast<std::uint32_t>(value), lane);
+  return std::uint64_t{shuffle(static_cast<std::uint32_t>(value >> 32U), lane)} << 32U | low;
 }
 PLUMBLINE_KERNEL std::uint32_t float_bits(float value) {
 #if PLUMBLINE_ON_GPU
@@ -205,6 +219,18 @@ PLUMBLINE_KERNEL void ldmatrix(std::uint32_t (&to)[4], const void* row) {
                : "memory");
 #else
   emulation->ldmatrix(to, row);
+#endif
+}
+/// The same, each matrix transposed: a lane receives of each matrix the halves l / 4 of rows 2 * (l % 4) and one more.
+PLUMBLINE_KERNEL void ldmatrix_transposed(std::uint32_t (&to)[4], const void* row) {
+#if PLUMBLINE_ON_GPU
+  const auto address = static_cast<std::uint32_t>(__cvta_generic_to_shared(row));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0,%1,%2,%3}, [%4];\n"
+               : "=r"(to[0]), "=r"(to[1]), "=r"(to[2]), "=r"(to[3])
+               : "r"(address)
+               : "memory");
+#else
+  emulation->ldmatrix_transposed(to, row);
 #endif
 }
 

@@ -51,6 +51,16 @@ inline std::vector<Candidate> all_candidates() {
   return candidates;
 }
 
+/// For tests of what only the CUDA backend has.
+inline std::vector<CudaTarget> cuda_targets() {
+  std::vector<CudaTarget> all{CudaTarget::emulator};
+  if (has_cuda()) all.push_back(CudaTarget::gpu);
+  return all;
+}
+inline std::string cuda_target_name(const ::testing::TestParamInfo<CudaTarget>& info) {
+  return info.param == CudaTarget::gpu ? "cuda" : "cuda_emulated";
+}
+
 inline std::string candidate_name(const ::testing::TestParamInfo<Candidate>& info) {
   std::string name = info.param.cuda == CudaTarget::gpu ? "cuda" : std::string(info.param.make()->name());
   std::ranges::replace(name, '-', '_');

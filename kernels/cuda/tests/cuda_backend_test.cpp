@@ -37,11 +37,17 @@ struct Heads {
   std::size_t dim;
 };
 
-/// One sequence: all tokens but the last `rows` in one step, then those; the attention output of the last step.
-std::vector<float> attend(Backend& backend, const Heads& of, KvType type, std::size_t tokens, std::size_t rows) {
+/// One sequence: all tokens but the last `rows` in one step, then those; the attention output of the last step. A part
+/// of every key is off by `bias`.
+std::vector<float> attend(Backend& backend, const Heads& of, KvType type, std::size_t tokens, std::size_t rows,
+                          float bias = 0) {
   std::mt19937 random(11);  // NOLINT
   const std::size_t width = (of.heads + 2 * of.kv_heads) * of.dim;
-  const auto values = random_values(tokens * width, random);
+  auto values = random_values(tokens * width, random);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t column = i % width / of.dim;
+    if (column >= of.heads && column < of.heads + of.kv_heads && i % of.dim < of.dim / 8) values[i] += bias;
+  }
   const KvShape shape{.layers = 1,
                       .blocks = (tokens - 1) / 16 + 1,
                       .block_tokens = 16,
@@ -131,6 +137,75 @@ TEST_P(CudaTest, NarrowCachesStayCloseToTheReference) {
   }
 }
 
+constexpr CudaOptions kTensorAttention{.tensor_attention_rows = 2};
+
+TEST_P(CudaTest, AttentionOnTensorCoresAgreesWithTheReference) {
+  const auto reference = make_reference_backend();
+  // Both models' heads, more query heads than a block takes, and heads that are no multiple of 4 long.
+  for (const Heads& heads : {Heads{7, 1, 128}, Heads{8, 2, 128}, Heads{70, 1, 16}, Heads{2, 1, 6}}) {
+    for (const auto& [tokens, rows] : {std::pair<std::size_t, std::size_t>{90, 90}, {101, 33}, {64, 2}}) {
+      const auto expected = attend(*reference, heads, KvType::f32, tokens, rows);
+      EXPECT_LT(worst(attend(*make(kTensorAttention), heads, KvType::f32, tokens, rows), expected), 4e-6)
+          << heads.heads << " heads of " << heads.dim << ", " << tokens << " tokens, " << rows << " rows";
+    }
+  }
+}
+
+TEST_P(CudaTest, AttentionOnTensorCoresKeepsTheBitsOfLargeProducts) {
+  // Scores of some thousands, of which hundredths matter: products of single halves would be off by several units.
+  const Heads heads{7, 1, 128};
+  const auto expected = attend(*make_reference_backend(), heads, KvType::f32, 70, 40, 3000);
+  EXPECT_LT(worst(attend(*make(kTensorAttention), heads, KvType::f32, 70, 40, 3000), expected), 0.02);
+  // And far beyond what a half can hold: the likeliest position takes it all.
+  for (const float value : attend(*make(kTensorAttention), heads, KvType::f32, 70, 40, 1e7F)) {
+    ASSERT_LT(std::abs(value), 2) << "values are below 1.8";
+  }
+}
+
+TEST_P(CudaTest, AttentionOnTensorCoresReadsNarrowCachesAsAttentionInFloatsDoes) {
+  const Heads heads{7, 1, 128};
+  for (const KvType type : {KvType::f16, KvType::bf16, KvType::int8, KvType::fp8}) {
+    const auto expected = attend(*make(), heads, type, 70, 40);
+    EXPECT_LT(worst(attend(*make(kTensorAttention), heads, type, 70, 40), expected), 4e-6) << static_cast<int>(type);
+  }
+}
+
+TEST_P(CudaTest, AttentionOnTensorCoresIsTheSameHoweverAPromptIsCut) {
+  const Heads heads{7, 1, 64};
+  const auto all = attend(*make(kTensorAttention), heads, KvType::f16, 100, 100);
+  for (const std::size_t rows : {3, 37, 64}) {
+    const auto last = attend(*make(kTensorAttention, 3, 5), heads, KvType::f16, 100, rows);
+    ASSERT_TRUE(std::ranges::equal(last, std::span(all).last(last.size()))) << rows;
+  }
+}
+
+TEST_P(CudaTest, AStepMayHavePromptsForTensorCoresAndSingleRows) {
+  // Three sequences over one cache: a long run of positions that is split, a prompt, a single row.
+  const KvShape shape{.layers = 1, .blocks = 24, .block_tokens = 16, .kv_heads = 1, .head_dim = 16};
+  const auto step = [&](Backend& backend) {
+    std::mt19937 random(12);  // NOLINT
+    const auto cache = backend.make_kv_cache(shape);
+    std::vector<std::int32_t> table(20), other(3);
+    std::iota(table.begin(), table.end(), 0);
+    std::iota(other.begin(), other.end(), 20);
+    const auto frequencies = rope_frequencies({.head_dim = 16});
+    std::vector<float> result;
+    const std::vector<SequenceRows> filling{{300, 0, table}}, mixed{{1, 300, table}, {40, 0, other}, {1, 301, table}};
+    for (const auto& sequences : {filling, mixed}) {
+      const auto plan = backend.plan(sequences, frequencies, shape);
+      Filled qkv(backend, random_values(plan->rows() * 4 * 16, random), plan->rows());
+      const auto q = qkv.rows.columns(0, 2 * 16);
+      backend.rope_and_store(*plan, *cache, 0, q, qkv.rows.columns(32, 16), qkv.rows.columns(48, 16));
+      Filled y(backend, std::vector<float>(plan->rows() * 32, NAN), plan->rows());
+      backend.attention(*plan, *cache, 0, q, y.rows);
+      result = values_of(backend, y.rows);
+    }
+    return result;
+  };
+  const CudaOptions options{.tensor_attention_rows = 8};
+  EXPECT_LT(worst(step(*make(options, 100)), step(*make_reference_backend())), 4e-6);
+}
+
 std::vector<float> product(Backend& backend, const GptqMatrix& matrix, std::span<const float> x, std::size_t rows) {
   std::vector<float> y(rows * matrix.out(), NAN);
   const std::vector<float> bias(matrix.out(), 0.25F);
@@ -204,13 +279,7 @@ TEST_P(CudaTest, RowsOfAnyMagnitudeKeepTheirPrecision) {
   }
 }
 
-std::vector<CudaTarget> targets() {
-  std::vector<CudaTarget> all{CudaTarget::emulator};
-  if (has_cuda()) all.push_back(CudaTarget::gpu);
-  return all;
-}
-INSTANTIATE_TEST_SUITE_P(All, CudaTest, ::testing::ValuesIn(targets()),
-                         [](const auto& target) { return target.param == CudaTarget::gpu ? "cuda" : "cuda_emulated"; });
+INSTANTIATE_TEST_SUITE_P(All, CudaTest, ::testing::ValuesIn(cuda_targets()), cuda_target_name);
 
 }  // namespace
 }  // namespace kernels

@@ -6,6 +6,8 @@
 #include <cstring>
 #include <functional>
 #include <new>
+#include <stdexcept>
+#include <vector>
 
 #include "kernels/cuda/device.hpp"
 #include "kernels/cuda/tests/emulator.hpp"
@@ -20,6 +22,7 @@ class EmulatedDevice final : public Device {
 
   unsigned processors() const noexcept override { return processors_; }
   void* allocate(std::size_t bytes) override {
+    if (steps_ != nullptr) throw std::logic_error("memory is asked for while work is recorded");
     const std::size_t rounded = (bytes + 255) / 256 * 256;  // cudaMalloc's alignment
     void* const memory = std::aligned_alloc(256, rounded);
     if (memory == nullptr) throw std::bad_alloc();
@@ -27,12 +30,17 @@ class EmulatedDevice final : public Device {
     return memory;
   }
   void release(void* memory) noexcept override { std::free(memory); }
-  void zero(void* memory, std::size_t bytes) override { std::memset(memory, 0, bytes); }
-  void copy_in(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
-  void copy(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
-  void copy_out(void* to, const void* from, std::size_t bytes) override { std::memcpy(to, from, bytes); }
+  void zero(void* memory, std::size_t bytes) override {
+    run_or_record([=] { std::memset(memory, 0, bytes); });
+  }
+  void copy_in(void* to, const void* from, std::size_t bytes) override { copy_now(to, from, bytes); }
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    run_or_record([=] { std::memcpy(to, from, bytes); });
+  }
+  void copy_out(void* to, const void* from, std::size_t bytes) override { copy_now(to, from, bytes); }
   bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out, std::size_t in,
                        std::size_t rows, std::size_t y_stride) override;
+  std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   DeviceFacts facts() const override { return {.name = "emulator", .capability = "8.0"}; }
   double time(const std::function<void()>& work, unsigned repeats, Dispatch) override {
     const auto begin = std::chrono::steady_clock::now();
@@ -52,19 +60,51 @@ class EmulatedDevice final : public Device {
   }
   template <class Kernel>
   void launch_one(std::size_t blocks, const void* args) {
-    const auto& values = *static_cast<const typename Kernel::Args*>(args);
-    emulator_.run({static_cast<unsigned>(blocks), Kernel::kThreads, Kernel::kSharedBytes},
-                  [&values] { Kernel::run(values); });
+    run_or_record([this, blocks, values = *static_cast<const typename Kernel::Args*>(args)] {
+      emulator_.run({static_cast<unsigned>(blocks), Kernel::kThreads, Kernel::kSharedBytes},
+                    [&values] { Kernel::run(values); });
+    });
+  }
+  void run_or_record(std::function<void()> step) { steps_ == nullptr ? step() : steps_->push_back(std::move(step)); }
+  void copy_now(void* to, const void* from, std::size_t bytes) {
+    if (steps_ != nullptr) throw std::logic_error("a copy from or to the host while work is recorded");
+    std::memcpy(to, from, bytes);
   }
 
   unsigned processors_;
   bool library_;
   simt::Emulator emulator_;
+  std::vector<std::function<void()>>* steps_ = nullptr;  ///< of the recording under way
 };
+
+class EmulatedRecording final : public Recording {
+ public:
+  explicit EmulatedRecording(std::vector<std::function<void()>> steps) : steps_(std::move(steps)) {}
+  void replay() override {
+    for (const auto& step : steps_) step();
+  }
+
+ private:
+  std::vector<std::function<void()>> steps_;
+};
+
+std::unique_ptr<Recording> EmulatedDevice::record(const std::function<void()>& work) {
+  std::vector<std::function<void()>> steps;
+  steps_ = &steps;
+  try {
+    work();
+  } catch (...) {
+    steps_ = nullptr;
+    throw;
+  }
+  steps_ = nullptr;
+  return std::make_unique<EmulatedRecording>(std::move(steps));
+}
 
 bool EmulatedDevice::library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
                                      std::size_t in, std::size_t rows, std::size_t y_stride) {
   if (!library_) return false;
+  if (steps_ != nullptr) throw std::logic_error("the emulated library is not recorded");
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t n = 0; n < out; ++n) {
       double sum = 0;

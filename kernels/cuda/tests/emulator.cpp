@@ -217,6 +217,25 @@ void Emulator::ldmatrix(std::uint32_t (&to)[4], const void* row) {
   });
 }
 
+void Emulator::ldmatrix_transposed(std::uint32_t (&to)[4], const void* row) {
+  MatrixArgs mine{to, row};
+  meet(Collective::ldmatrix_transposed, &mine, [](const Lane* lanes) {
+    for (unsigned lane = 0; lane < kLanes; ++lane) {
+      for (unsigned matrix = 0; matrix < 4; ++matrix) {
+        std::uint32_t word = 0;
+        for (unsigned h = 0; h < 2; ++h) {
+          const auto& from = *static_cast<const MatrixArgs*>(lanes[matrix * 8 + lane % 4 * 2 + h].argument);
+          if (reinterpret_cast<std::uintptr_t>(from.row) % 16 != 0) refuse("ldmatrix of an unaligned row");
+          half_bits half = 0;
+          std::memcpy(&half, static_cast<const unsigned char*>(from.row) + lane / 4 * 2, 2);
+          word |= std::uint32_t{half} << 16U * h;
+        }
+        static_cast<MatrixArgs*>(lanes[lane].argument)->to[matrix] = word;
+      }
+    }
+  });
+}
+
 void Emulator::copy_async(void* shared, const void* global) {
   const auto address = [](const void* at) { return reinterpret_cast<std::uintptr_t>(at); };
   if (address(shared) % 16 != 0 || address(global) % 16 != 0) refuse("an unaligned asynchronous copy");

@@ -40,12 +40,13 @@ class Emulator final : public Emulation {
   std::uint32_t shuffle(std::uint32_t value, unsigned lane) override;
   void mma(float (&d)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1) override;
   void ldmatrix(std::uint32_t (&to)[4], const void* row) override;
+  void ldmatrix_transposed(std::uint32_t (&to)[4], const void* row) override;
   void copy_async(void* shared, const void* global) override;
   void commit() override;
   void wait(unsigned groups_left) override;
 
  private:
-  enum class Collective : std::uint8_t { none, sync, shuffle, mma, ldmatrix };
+  enum class Collective : std::uint8_t { none, sync, shuffle, mma, ldmatrix, ldmatrix_transposed };
   struct Copy {
     void* to;
     const void* from;

@@ -1,0 +1,130 @@
+// An output layer of 4 bits: what its repair promises, for every type of weights.
+#include "kernels/cuda/head.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+
+#include "kernels/bf16.hpp"
+#include "kernels/int8_rows.hpp"
+#include "kernels/tests/backends.hpp"
+
+namespace kernels {
+namespace {
+
+/// Random weights as stored in a checkpoint.
+struct Stored {
+  std::vector<std::byte> bytes;
+  DenseMatrix matrix;
+};
+Stored random_weights(std::size_t out, std::size_t in, DenseType type, std::mt19937& random) {
+  const auto values = random_values(out * in, random, 0.05F);
+  Stored stored;
+  stored.bytes.resize(values.size() * dense_size(type));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (type == DenseType::f32) {
+      std::memcpy(stored.bytes.data() + i * 4, &values[i], 4);
+    } else {
+      const std::uint16_t bits = type == DenseType::f16 ? to_half(values[i]) : to_bf16(values[i]);
+      std::memcpy(stored.bytes.data() + i * 2, &bits, 2);
+    }
+  }
+  stored.matrix = {.data = stored.bytes, .out = out, .in = in, .type = type};
+  return stored;
+}
+
+std::vector<float> product(Backend& backend, const WeightMatrix& weights, std::span<const float> x, std::size_t rows) {
+  std::vector<float> y(rows * weights.out());
+  backend.matmul(weights, x, rows, y);
+  return y;
+}
+
+class HeadTest : public EveryBackend {};
+
+TEST_P(HeadTest, TheGreatestOutputsAreThoseOfTheWeightsAsTheyAre) {
+  constexpr std::size_t kRows = 3, kIn = 256, kOut = 1000;
+  const auto reference = make_reference_backend();
+  const auto x = random_values(kRows * kIn, random_);
+  for (const DenseType type : {DenseType::f32, DenseType::f16, DenseType::bf16}) {
+    const Stored stored = random_weights(kOut, kIn, type, random_);
+    const auto exact = product(*reference, *reference->upload(stored.matrix, {}), x, kRows);
+    const auto head = backend_->upload_head(stored.matrix);
+    ASSERT_EQ(head->in(), kIn);
+    ASSERT_EQ(head->out(), kOut);
+    const auto actual = product(*backend_, *head, x, kRows);
+    for (std::size_t row = 0; row < kRows; ++row) {
+      const auto part = [&](const std::vector<float>& y) { return std::span(y).subspan(row * kOut, kOut); };
+      std::size_t near = 0;
+      for (std::size_t n = 0; n < kOut; ++n) near += std::abs(part(actual)[n] - part(exact)[n]) < 1e-4 ? 1 : 0;
+      EXPECT_GE(near, kRepairedOutputs);
+      const auto greatest = [&](const std::vector<float>& y) {
+        return std::ranges::max_element(part(y)) - part(y).begin();
+      };
+      EXPECT_EQ(greatest(actual), greatest(exact));
+      EXPECT_NEAR(*std::ranges::max_element(part(actual)), *std::ranges::max_element(part(exact)), 1e-4);
+    }
+  }
+}
+
+TEST_P(HeadTest, WeightsThatFourBitsCannotHoldStayPlain) {
+  Stored odd = random_weights(10, 20, DenseType::f32, random_);
+  const auto x = random_values(20, random_);
+  const auto reference = make_reference_backend();
+  const auto exact = product(*reference, *reference->upload(odd.matrix, {}), x, 1);
+  const auto actual = product(*backend_, *backend_->upload_head(odd.matrix), x, 1);
+  for (std::size_t n = 0; n < 10; ++n) EXPECT_NEAR(actual[n], exact[n], 1e-5);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, HeadTest, ::testing::ValuesIn(all_candidates()), candidate_name);
+
+class CudaHeadTest : public ::testing::TestWithParam<CudaTarget> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == CudaTarget::emulator && !kHasFibers) GTEST_SKIP() << "no emulator under this sanitizer";
+    if (make() == nullptr) GTEST_SKIP() << "no GPU answers on this machine";
+  }
+  static std::unique_ptr<Backend> make() {
+    if (GetParam() == CudaTarget::gpu) return find_cuda_backend();
+    return make_cuda_backend(cuda::make_emulated_device(), "cuda-emulated");
+  }
+  std::mt19937 random_{42};  // NOLINT
+};
+
+TEST_P(CudaHeadTest, TakesHalfAByteOfAWeightAndRepairsExactlyTheGreatest) {
+  const Stored stored = random_weights(640, 256, DenseType::f16, random_);
+  const auto backend = make();
+  const auto head = backend->upload_head(stored.matrix);
+  EXPECT_LT(head->bytes(), 640 * 256 / 2 * 1.1) << "codes and scales";
+  // More rows than one fetch holds would need megabytes; two launches of the product do.
+  const std::size_t rows = 40;
+  const auto x = random_values(rows * 256, random_);
+  const auto packed = quantise_rows(stored.matrix, 128, "head", 4);
+  const auto rounded = product(*backend, *backend->upload(*make_gptq_matrix(packed->tensors(), 128)), x, rows);
+  const auto repaired = product(*backend, *head, x, rows);
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::vector<std::size_t> order(640);
+    std::iota(order.begin(), order.end(), 0U);
+    std::ranges::sort(order,
+                      [&](std::size_t a, std::size_t b) { return rounded[row * 640 + a] > rounded[row * 640 + b]; });
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      double exact = 0;
+      for (std::size_t k = 0; k < 256; ++k) {
+        exact += static_cast<double>(x[row * 256 + k]) * stored.matrix.at(order[i], k);
+      }
+      const float actual = repaired[row * 640 + order[i]];
+      if (i < kRepairedOutputs) {
+        ASSERT_NEAR(actual, exact, 1e-5) << row << " " << i;
+      } else {
+        ASSERT_EQ(actual, rounded[row * 640 + order[i]]) << row << " " << i;
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaHeadTest, ::testing::ValuesIn(cuda_targets()), cuda_target_name);
+
+}  // namespace
+}  // namespace kernels
