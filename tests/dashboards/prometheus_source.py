@@ -101,7 +101,8 @@ class PrometheusBoard:
 
     def __init__(self, board, server, middle, end, choice):
         self.server, self.middle, self.end = server, middle, end
-        self.values = boards.chosen(board, self.options, choice)
+        chosen = boards.chosen(board, self.options, choice)
+        self.values = {name: value.replace("\\", "\\\\") for name, value in chosen.items()}  # inside a PromQL string
 
     def options(self, variable, values):
         metric, label = re.fullmatch(r"label_values\((.*), (\w+)\)", boards.expand(variable["query"], values)).groups()
