@@ -33,14 +33,35 @@ void append_value(std::string& out, double value) {
   }
 }
 
+/// Bytes of the UTF-8 character at the beginning of `text`, which is not empty; 0 if there is none.
+std::size_t character_bytes(std::string_view text) {
+  const auto byte = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first < 0xC2 || first > 0xF4) return 0;
+  const std::size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+  const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;   // shorter forms exist below
+  const unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;  // surrogates, and what is no character
+  if (byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < length; ++i)
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  return length;
+}
+
+/// One bad byte in a label would make the whole page unreadable: bytes that are no UTF-8 become U+FFFD.
 void append_escaped(std::string& out, std::string_view text, std::string_view specials) {
-  for (const char c : text) {
-    if (c == '\n') {
+  while (!text.empty()) {
+    const char c = text.front();
+    const std::size_t bytes = character_bytes(text);
+    if (bytes == 0) {
+      out += "\xEF\xBF\xBD";
+    } else if (c == '\n') {
       out += "\\n";
     } else {
       if (specials.find(c) != std::string_view::npos) out += '\\';
-      out += c;
+      out += text.substr(0, bytes);
     }
+    text.remove_prefix(std::max<std::size_t>(bytes, 1));
   }
 }
 

@@ -23,7 +23,7 @@ bool is_prometheus_name(std::string_view name) noexcept;
 
 /// The page of these families, each once and contiguous, in the order given. Names must be valid and unique, the
 /// samples of a family of one kind and with unique label sets (asserted); label values and help texts may hold
-/// anything.
+/// anything, what is no UTF-8 becomes U+FFFD.
 std::string render_prometheus(const std::vector<MetricFamily>& families);
 
 /// Any thread may count.

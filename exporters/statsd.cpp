@@ -144,17 +144,15 @@ void append_statsd_timers(Batch& out, const StatsdScope& scope, std::string_view
 }
 
 void append_statsd_percentiles(Batch& out, const StatsdScope& scope, std::string_view metric,
-                               const Distribution& values) {
+                               const Distribution& values, char joint) {
   if (values.count() == 0) return;
-  constexpr std::pair<std::string_view, double> shown[] = {{".p50", 0.5}, {".p95", 0.95}, {".p99", 0.99}};
-  std::string name;
-  for (const auto& [suffix, quantile] : shown) {
+  constexpr std::pair<std::string_view, double> shown[] = {{"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}};
+  const std::string base = std::string(metric) + joint;
+  for (const auto& [word, quantile] : shown) {
     const auto ms = values.percentile_ms(quantile);
-    name.assign(metric).append(suffix);
-    if (ms) append_statsd_gauge(out, scope, name, *ms);
+    if (ms) append_statsd_gauge(out, scope, base + std::string(word), *ms);
   }
-  name.assign(metric).append(".max");
-  append_statsd_gauge(out, scope, name, values.max_ms());
+  append_statsd_gauge(out, scope, base + "max", values.max_ms());
 }
 
 }  // namespace exporters

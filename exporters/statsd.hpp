@@ -66,9 +66,9 @@ void append_statsd_timer(Batch& out, const StatsdScope& scope, std::string_view 
 void append_statsd_timers(Batch& out, const StatsdScope& scope, std::string_view metric, const Distribution& values,
                           std::size_t limit);
 
-/// Exact percentiles in milliseconds as gauges METRIC.p50, .p95, .p99 and .max; nothing when empty. A percentile that
-/// falls among censored values is left out.
+/// Exact percentiles in milliseconds as gauges, METRIC and p50, p95, p99 or max with `joint` between them; nothing when
+/// empty. A percentile that falls among censored values is left out.
 void append_statsd_percentiles(Batch& out, const StatsdScope& scope, std::string_view metric,
-                               const Distribution& values);
+                               const Distribution& values, char joint = '.');
 
 }  // namespace exporters

@@ -70,6 +70,24 @@ TEST(Prometheus, escapes_what_others_say) {
   EXPECT_EQ(render_prometheus({{"empty", "", {}}}), "");
 }
 
+TEST(Prometheus, what_is_no_utf8_does_not_spoil_the_page) {
+  const std::string good = "\xc3\xa9 \xe2\x82\xac \xed\x9f\xbf \xf0\x9f\x98\x80";
+  const auto label = [](const std::string& value) {
+    const std::string page = render_prometheus({{"g", "", {{{{"l", value}}, Gauge{1}}}}});
+    return page.substr(page.find("l=\"") + 3, page.size() - page.find("l=\"") - 3 - 5);
+  };
+  const std::string bad = "\xef\xbf\xbd";
+  EXPECT_EQ(label(good), good);
+  EXPECT_EQ(label("a\xff"
+                  "b"),
+            "a" + bad + "b");
+  EXPECT_EQ(label("\xc0\xaf"), bad + bad) << "an overlong form";
+  EXPECT_EQ(label("\xed\xa0\x80"), bad + bad + bad) << "a surrogate";
+  EXPECT_EQ(label("\xf4\x90\x80\x80"), bad + bad + bad + bad) << "above the last character";
+  EXPECT_EQ(label("\xe2\x82"), bad + bad) << "cut off";
+  EXPECT_EQ(label("\xc3\""), bad + "\\\"") << "the quote stays a quote";
+}
+
 TEST(Prometheus, names_are_checked) {
   for (const auto* name : {"a", "_a", "A9_z"}) EXPECT_TRUE(is_prometheus_name(name)) << name;
   for (const auto* name : {"", "9a", "a-b", "a:b", "a b", "a\n", "\xc3\xa9"})
@@ -114,7 +132,7 @@ TEST(PrometheusRegistry, counts_from_every_thread) {
 }
 
 PrometheusRegistry& filled(PrometheusRegistry& registry) {
-  for (const auto* model : {"qwen2", "llama3", "odd \"name\"\n\\"}) {
+  for (const auto* model : {"qwen2", "llama3", "odd \"name\"\n\\ \xff"}) {
     registry.counter("app_requests_total", "Requests.", {{"model", model}}).increment(3);
     registry.gauge("app_queue_size", "Waiting \\ requests\nnow.", {{"model", model}}).set(-1.5);
     auto& h = registry.histogram("app_wait_seconds", "Wait.", fine_duration_edges(), {{"model", model}});

@@ -148,6 +148,9 @@ TEST(Statsd, percentiles_are_the_histograms_own) {
   Batch batch;
   append_statsd_percentiles(batch, make_statsd_scope(StatsdFormat::plain, "llm", {}, in_front), "ttft", values);
   EXPECT_EQ(batch.bytes, "llm.ttft.p50:50.015|gllm.ttft.p95:95.039|gllm.ttft.p99:99.007|gllm.ttft.max:100.031|g");
+  Batch joined;
+  append_statsd_percentiles(joined, {}, "ttft", one_to(1), '_');
+  EXPECT_EQ(joined.slice(0, 1).bytes, "ttft_p50:1|g");
   values.record_censored(5'000'000'000);
   values.record_censored(5'000'000'000);
   batch.clear();
