@@ -22,7 +22,7 @@ REGISTERS = {"MatmulKernel<Int4Codec, 8u>": 128, "MatmulKernel<Int4Codec, 16u>":
 # shared memory, copies past the registers, matrix loads.
 HOT = {f"MatmulKernel<{codec}, {tokens}u>": ("HMMA.16816.F32", r"LDS.*\.128", "LDGSTS.*128", r"LDSM\.16\.M88\.4")
        for codec in ("Int4Codec", "Int8Codec", "HalfCodec") for tokens in (8, 16, 32, 64)}
-HOT["AttendKernel"] = (r"LDS.*\.128", "FFMA", "MUFU.EX2")
+HOT["AttendKernel"] = (r"LDS.*\.128", r"LDG.*\.128", "FFMA", "MUFU.EX2")
 HOT["PrefillKernel"] = ("HMMA.16816.F32", r"LDSM\.16\.M88\.4", r"LDSM\.16\.MT88\.4", r"LDG.*\.128", "MUFU.EX2")
 HOT["SampleKernel"] = (r"ATOMS", r"LDG")
 FUNCTION = re.compile(r"run_kernel<kernels::cuda::(\w+(?:<kernels::cuda::\w+, \d+u>)?) ?>")

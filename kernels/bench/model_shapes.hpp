@@ -1,9 +1,11 @@
 // Models by their shapes, with random weights: what a benchmark of decoding needs. Speed does not depend on the values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "kernels/backend.hpp"
@@ -81,11 +83,52 @@ class Model {
     }
   }
 
-  /// A whole step: one new token for each of `rows` sequences at the context, greedy choice included.
+  /// Keys and values of all positions: without it attention reads whatever memory held.
+  void fill_cache() {
+    const std::size_t q = shape_.heads * shape_.head_dim;
+    const std::size_t kv = shape_.kv_heads * shape_.head_dim;
+    for (const auto& table : tables_) {
+      for (std::size_t first = 0; first < context_; first += rows_) {
+        const std::vector<SequenceRows> sequence{{std::min(rows_, context_ - first), first, table}};
+        const auto plan = backend_.plan(sequence, frequencies_, cache_->shape());
+        const Rows qkv = at(*qkv_, plan->rows(), shape_.qkv());
+        for (std::size_t i = 0; i < layers_.size(); ++i) {
+          backend_.rope_and_store(*plan, *cache_, i, qkv.columns(0, q), qkv.columns(q, kv), qkv.columns(q + kv, kv));
+        }
+      }
+    }
+    fill(*qkv_, rows_, shape_.qkv());  // queries and keys have been rotated again and again
+  }
+  /// The residual stream as it was in the beginning: steps add to it.
+  void reset() { fill(*x_, rows_, shape_.hidden); }
+
+  /// A whole step: one new token for each of `rows` sequences at the context, greedy choice included. Backends may
+  /// record it.
   void step(std::size_t rows) {
     std::vector<SequenceRows> sequences;
     for (std::size_t s = 0; s < rows; ++s) sequences.push_back({1, context_ - 1, tables_[s]});
     const auto plan = backend_.plan(sequences, frequencies_, cache_->shape());
+    backend_.repeat(0, *plan, [&] { run_layers(*plan); });
+    choose(rows);
+  }
+  /// The same without a chance to record it.
+  void step_plainly(std::size_t rows) {
+    std::vector<SequenceRows> sequences;
+    for (std::size_t s = 0; s < rows; ++s) sequences.push_back({1, context_ - 1, tables_[s]});
+    run_layers(*backend_.plan(sequences, frequencies_, cache_->shape()));
+    choose(rows);
+  }
+  /// Of the last step.
+  std::span<const float> logits(std::size_t rows) { return backend_.view(at(*logits_, rows, shape_.vocabulary)); }
+
+ private:
+  struct Layer {
+    std::unique_ptr<const WeightMatrix> qkv, out, gate_up, down;
+  };
+  static Rows at(Buffer& buffer, std::size_t rows, std::size_t cols) { return rows_of(buffer, rows, cols); }
+
+  void run_layers(const PagedBatch& plan) {
+    const std::size_t rows = plan.rows();
     const std::size_t q = shape_.heads * shape_.head_dim;
     const std::size_t kv = shape_.kv_heads * shape_.head_dim;
     const Rows x = at(*x_, rows, shape_.hidden);
@@ -98,8 +141,8 @@ class Model {
     backend_.rmsnorm(x, weight, 1e-6F, normed);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
       backend_.matmul(*layers_[i].qkv, normed, qkv);
-      backend_.rope_and_store(*plan, *cache_, i, qkv.columns(0, q), qkv.columns(q, kv), qkv.columns(q + kv, kv));
-      backend_.attention(*plan, *cache_, i, qkv.columns(0, q), mixed);
+      backend_.rope_and_store(plan, *cache_, i, qkv.columns(0, q), qkv.columns(q, kv), qkv.columns(q + kv, kv));
+      backend_.attention(plan, *cache_, i, qkv.columns(0, q), mixed);
       backend_.matmul(*layers_[i].out, mixed, normed);
       backend_.add_rmsnorm(normed, x, weight, 1e-6F, normed);
       backend_.matmul(*layers_[i].gate_up, normed, gate_up);
@@ -108,24 +151,23 @@ class Model {
       backend_.matmul(*layers_[i].down, act, normed);
       backend_.add_rmsnorm(normed, x, weight, 1e-6F, normed);
     }
-    backend_.matmul(*head_, normed, at(*logits_, rows, shape_.vocabulary));
+  }
+  void choose(std::size_t rows) {
+    backend_.matmul(*head_, at(*normed_, rows, shape_.hidden), at(*logits_, rows, shape_.vocabulary));
     std::vector<float> best(rows);
     std::vector<std::int32_t> ids(rows);
     backend_.top_k(at(*logits_, rows, shape_.vocabulary), 1, best, ids);
   }
 
- private:
-  struct Layer {
-    std::unique_ptr<const WeightMatrix> qkv, out, gate_up, down;
-  };
-  static Rows at(Buffer& buffer, std::size_t rows, std::size_t cols) { return rows_of(buffer, rows, cols); }
-
+  void fill(Buffer& buffer, std::size_t rows, std::size_t cols) {
+    std::vector<float> values(rows * cols);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 17) / 16.0F - 0.5F;
+    backend_.write(rows_of(buffer, rows, cols), values);
+  }
   void make_buffers() {
     const auto filled = [&](std::size_t rows, std::size_t cols) {
       auto buffer = backend_.make_buffer(rows * cols);
-      std::vector<float> values(rows * cols);
-      for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i % 17) / 16.0F - 0.5F;
-      backend_.write(rows_of(*buffer, rows, cols), values);
+      fill(*buffer, rows, cols);
       return buffer;
     };
     x_ = filled(rows_, shape_.hidden);

@@ -143,6 +143,21 @@ struct AttendArgs {
   std::uint32_t runs;
 };
 
+/// A lane's four dimensions of a token's key or value; zeros beyond the head.
+PLUMBLINE_KERNEL void load_four(const KvPagesView& cache, std::size_t token, unsigned lane, float (&to)[4]) {
+  ByteScale scale{};
+  if (cache.type == KvType::int8) scale = cache.scales[token];
+  const std::size_t first = token * cache.dim + lane * 4;
+  if (cache.dim % 4 == 0) {
+    if (lane * 4 < cache.dim) load_kv4(cache, first, scale, to);
+    return;
+  }
+  PLUMBLINE_UNROLL
+  for (unsigned i = 0; i < 4; ++i) {
+    if (lane * 4 + i < cache.dim) to[i] = load_kv(cache, first + i, scale);
+  }
+}
+
 /// Up to 16 queries (rows x heads of one KV head) against the pages: four warps of four queries. Scores, softmax and
 /// sums in floats.
 struct AttendKernel {
@@ -248,27 +263,19 @@ struct AttendKernel {
     const KvPagesView& cache = args.cache;
     const std::int32_t* const table = args.tables + work.item.table;
     for (unsigned token = warp(); token < kTileTokens; token += kThreads / simt::kLanes) {
-      std::size_t key = 0;
-      std::size_t value = 0;
+      float key[4] = {};
+      float value[4] = {};
       if (token < count) {
         const std::uint32_t position = first + token;
         const auto block = static_cast<std::size_t>(table[position / cache.block_tokens]);
-        key = cache.token(args.layer, block, work.kv_head, 0, position % cache.block_tokens);
-        value = cache.token(args.layer, block, work.kv_head, 1, position % cache.block_tokens);
-      }
-      ByteScale key_scale{};
-      ByteScale value_scale{};
-      if (cache.type == KvType::int8 && token < count) {
-        key_scale = cache.scales[key];
-        value_scale = cache.scales[value];
+        const std::uint32_t slot = position % cache.block_tokens;
+        load_four(cache, cache.token(args.layer, block, work.kv_head, 0, slot), lane(), key);
+        load_four(cache, cache.token(args.layer, block, work.kv_head, 1, slot), lane(), value);
       }
       PLUMBLINE_UNROLL
-      for (unsigned i = 0; i < kDims; ++i) {
-        const unsigned d = lane() + i * simt::kLanes;
-        const bool real = token < count && d < cache.dim;
-        shared.keys[token * kKeyStride + d] = real ? load_kv(cache, key * cache.dim + d, key_scale) : 0.0F;
-        shared.values[token * kMaxHeadDim + d] = real ? load_kv(cache, value * cache.dim + d, value_scale) : 0.0F;
-      }
+      for (unsigned i = 0; i < 4; ++i) shared.keys[token * kKeyStride + lane() * 4 + i] = key[i];
+      reinterpret_cast<simt::Float4*>(shared.values +
+                                      token * kMaxHeadDim)[lane()] = {{value[0], value[1], value[2], value[3]}};
     }
   }
 

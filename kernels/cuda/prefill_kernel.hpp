@@ -147,8 +147,8 @@ struct PrefillKernel {
         const std::uint32_t position = first + token;
         const auto block = static_cast<std::size_t>(args.tables[work.item.table + position / cache.block_tokens]);
         const std::uint32_t slot = position % cache.block_tokens;
-        load_four(cache, cache.token(args.layer, block, work.kv_head, 0, slot), key);
-        load_four(cache, cache.token(args.layer, block, work.kv_head, 1, slot), value);
+        load_four(cache, cache.token(args.layer, block, work.kv_head, 0, slot), lane(), key);
+        load_four(cache, cache.token(args.layer, block, work.kv_head, 1, slot), lane(), value);
       }
       const float key_factor = store_row(shared.keys, kTileBytes, token, key);
       const float value_factor = store_row(shared.values, kTileBytes, token, value);
@@ -158,18 +158,6 @@ struct PrefillKernel {
       }
     }
   }
-  /// The lane's four dimensions of a token's key or value.
-  static PLUMBLINE_KERNEL void load_four(const KvPagesView& cache, std::size_t token, float (&to)[4]) {
-    ByteScale scale{};
-    if (cache.type == KvType::int8) scale = cache.scales[token];
-    if (lane() * 4 + 4 <= cache.dim && cache.dim % 4 == 0)
-      return load_kv4(cache, token * cache.dim + lane() * 4, scale, to);
-    PLUMBLINE_UNROLL
-    for (unsigned j = 0; j < 4; ++j) {
-      if (lane() * 4 + j < cache.dim) to[j] = load_kv(cache, token * cache.dim + lane() * 4 + j, scale);
-    }
-  }
-
   static PLUMBLINE_KERNEL void attend(const Args& args, const Work& work, const Shared& shared, std::uint32_t first,
                                       Result& result) {
     float weights[kTiles][4] = {};
