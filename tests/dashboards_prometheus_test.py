@@ -3,6 +3,7 @@
 compares with requests.jsonl: counts exactly, quantiles within one bucket. Then with mistakes drawn from seeds, each of which must be
 found; last, the recorded names against the same truth.
 """
+import re
 import threading
 import time
 
@@ -69,6 +70,7 @@ class PrometheusDashboardTest(harness.Test):
         truth.middle, truth.at = middle, last_scrape(cls.prometheus, truth.id)
         truth.server, truth.page, truth.gpu = server.url.removeprefix("http://"), pages.fetch(server.url + "/metrics"), pages.fetch(gpu.url)
         wait_until(lambda: cls.settled(truth), 60, "a scrape of the server when all was over")
+        truth.later = time.time()
         truth.slo_edges = {metric: f"{edge_near(limit):.10g}" for metric, limit in truth.slo.items()}
         return truth
 
@@ -79,7 +81,7 @@ class PrometheusDashboardTest(harness.Test):
 
     def differences(self, board):
         choice = {"run": self.truth.id, "ttft_slo": self.truth.slo_edges["ttft"], "e2e_slo": self.truth.slo_edges["e2e"]}
-        on = PrometheusBoard(board, self.prometheus, self.truth.middle, self.truth.at, choice)
+        on = PrometheusBoard(board, self.prometheus, self.truth.middle, self.truth.at, self.truth.later, choice)
         return judge(board, on.answers, self.truth, PROMETHEUS)
 
     def test_every_panel_shows_what_is_true(self):
@@ -98,6 +100,14 @@ class PrometheusDashboardTest(harness.Test):
             found = self.differences(changed)
             self.assertNotEqual(found, [], f"seed {seed}: {what}")
             print(f"  seed {seed}: {what}: {found[0][:100]}")
+
+    def test_documented_names_exist(self):
+        """Every name of docs/monitoring.md that a page or a rule should have."""
+        names = set(self.prometheus.get("/api/v1/label/__name__/values"))
+        text = (harness.SOURCE / "docs/monitoring.md").read_text().split("## Prometheus names")[1].split("## Dashboards")[0]
+        documented = set(re.findall(r"`((?:llm|tgi|refserver)_\w+|\w+_(?:total|requests|utilization|duration_seconds))`", text))
+        self.assertGreater(len(documented), 30)
+        self.assertEqual({name for name in documented if not {name, f"{name}_bucket"} & names}, set())
 
     def test_recorded_names_say_the_same(self):
         """Each as what it is made of, at the last moment at which its rule saw the page."""

@@ -27,8 +27,8 @@ def quantiles(*wants):
     return check
 
 
-def of_run(metric):
-    return quantiles(*((percent, measured(metric)) for percent in (50, 95, 99)))
+def of_run(metric, **where):
+    return quantiles(*((percent, lambda t: t.values(metric, **where)) for percent in (50, 95, 99)))
 
 
 def up_to(values, edge):
@@ -149,9 +149,9 @@ PROMETHEUS = {
     "Request rate": ("reqps", every(part(0, 1, value(lambda t: len(t.requests))), part(1, 2, outcomes()))),
     "Active requests by model": ("none", in_flight),
     "Errors by class": ("reqps", outcomes("ok", "cancelled")),
-    "Time to first token": ("s", of_run("ttft")),
-    "Time per output token": ("s", of_run("tpot")),
-    "End-to-end latency": ("s", of_run("e2e")),
+    "Time to first token": ("s", of_run("ttft", **MEASURED)),
+    "Time per output token": ("s", of_run("tpot", **MEASURED)),
+    "End-to-end latency": ("s", of_run("e2e", **MEASURED)),
     "End-to-end latency, all requests": ("s", buckets("e2e")),
     "Time to first token, all requests": ("s", buckets("ttft")),
     "Within the SLO": ("percentunit", every(within("ttft", 0), within("e2e", 1))),
@@ -173,7 +173,7 @@ PROMETHEUS = {
     "GPU utilisation": ("percent", gpu("DCGM_FI_DEV_GPU_UTIL")),
     "GPU memory": ("bytes", gpu("DCGM_FI_DEV_FB_USED", 1048576.0)),
     "GPU power": ("watt", gpu("DCGM_FI_DEV_POWER_USAGE")),
-    "Lateness of the generator": ("s", of_run("lateness")),
+    "Lateness of the generator": ("s", of_run("lateness", phase="measure")),
     "Health of the generator": ("s", written("loop_lag_p99")),
     "Processor of the generator": ("percentunit", written("cpu_share")),
     "Exporter accounts": ("none", exporters),

@@ -96,7 +96,7 @@ RUN = {
     "Requests by model and outcome": ("none", by_tag(("model", "outcome"), lambda t: t.count_by(("model", "outcome"), t.requests))),
     "Errors by class": ("reqps", by_tag("outcome", lambda t: t.count_by("outcome", [r for r in t.requests if r["outcome"] != "ok"]))),
     "Error rate over time": ("percentunit", value(error_rate)),
-    "Lateness of the generator": ("s", every(part(0, 2, percentile_series("lateness", 95, 99, outcome="ok")), part(2, 4, stored(
+    "Lateness of the generator": ("s", every(part(0, 2, percentile_series("lateness", 95, 99)), part(2, 4, stored(
         ("llm_load", "loop_lag_p99", max), ("llm_load", "recv_delay_p99", max))))),
     "Processor of the generator": ("percentunit", stored(("llm_load", "cpu_share", max))),
     "Exporter accounts": ("none", every(*(part(i, i + 1, account(field)) for i, field in enumerate(ACCOUNTS)))),

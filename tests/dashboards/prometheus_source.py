@@ -97,10 +97,10 @@ def whole(expr):
 
 class PrometheusBoard:
     """A dashboard on a Prometheus: its variables chosen, its queries answered as they stand in the middle of a run, and at its end
-    for the whole of the counters."""
+    for the whole of the counters. What servers and GPUs say lives on; it is asked for at `later`, when all had been scraped."""
 
-    def __init__(self, board, server, middle, end, choice):
-        self.server, self.middle, self.end = server, middle, end
+    def __init__(self, board, server, middle, end, later, choice):
+        self.server, self.middle, self.end, self.later = server, middle, end, later
         chosen = boards.chosen(board, self.options, choice)
         self.values = {name: value.replace("\\", "\\\\") for name, value in chosen.items()}  # inside a PromQL string
 
@@ -113,5 +113,6 @@ class PrometheusBoard:
 
     def answers(self, panel):
         """interval -> one answer per target: fine for the middle, coarse for the whole run."""
+        is_of_server = any(re.search(r"\b(?:up\b|tgi_|refserver_|DCGM_)", t["expr"]) for t in panel["targets"])
         return {boards.FINE: [self.ask(t["expr"], self.middle) for t in panel["targets"]],
-                boards.COARSE: [self.ask(whole(t["expr"]), self.end) for t in panel["targets"]]}
+                boards.COARSE: [self.ask(whole(t["expr"]), self.later if is_of_server else self.end) for t in panel["targets"]]}
