@@ -16,6 +16,8 @@ namespace loadgen {
 /// As text, the way they were given.
 struct ExportFlags {
   std::optional<std::string> influx, influx_credentials, grafana_url;
+  std::optional<std::string> statsd, statsd_format, statsd_prefix;
+  std::optional<std::string> prometheus, metrics_linger;
 };
 
 /// `flags` outlives the parsing.

@@ -17,6 +17,7 @@
 #include "loadgen/conductor.hpp"
 #include "loadgen/doctor.hpp"
 #include "loadgen/drive/targets.hpp"
+#include "loadgen/export/all_exports.hpp"
 #include "loadgen/export/final_table.hpp"
 #include "loadgen/export/host_facts.hpp"
 #include "loadgen/export/plan_hash.hpp"
@@ -140,7 +141,7 @@ ExitCode run_load(const RunCommand& command) {
                                                  command.truth_file->string()));
   }
   if (const auto code = claim_results(command)) return *code;
-  auto exports = make_run_export(command.exports, command.scenario);
+  auto exports = open_all_exports(command.exports, command.scenario);
   if (!exports) {
     if (!command.shard.is_alone()) abandon_run_directory(command.exports.out_dir);  // the next attempt may have it
     return complain(ExitCode::error, exports.error());
@@ -168,6 +169,7 @@ ExitCode run_load(const RunCommand& command) {
   fmt::print("{}\nresults: {}\n", render_final_table(plan.scenario(), summary, colour),
              command.exports.out_dir.string());
   std::fflush(stdout);
+  (*exports)->linger(totals.facts, command.progress);
   if (!finished) return complain(ExitCode::error, finished.error());
   return exit_code(summary);
 }

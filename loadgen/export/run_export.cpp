@@ -60,6 +60,7 @@ class DirectoryExport final : public RunExport {
   void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind, const std::string& text) override;
   void on_checkpoint(const Scenario& scenario, const RunTotals& totals) override;
   Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) override;
+  std::map<std::string, ExportAccount> accounts() const override;
 
  private:
   Result<void, std::string> write_results(const RunTotals& totals, const Summary& summary);
@@ -193,6 +194,13 @@ void DirectoryExport::settle_points() const {
   const auto deadline = std::chrono::steady_clock::now() + settle_limit;
   while (influx_.sink && !influx_.sink->account().is_settled() && std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+std::map<std::string, ExportAccount> DirectoryExport::accounts() const {
+  std::map<std::string, ExportAccount> all;
+  for (const Output* output : {&requests_, &run_hlog_, &mix_hlog_, &points_, &influx_})
+    if (output->sink) all[output->name] = to_account(*output, output->sink->account());
+  return all;
 }
 
 void DirectoryExport::close_outputs(Summary& summary) {

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "loadgen/export/grafana_links.hpp"
+#include "loadgen/export/live_options.hpp"
 #include "loadgen/observe/reading.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/record/interval.hpp"
@@ -23,6 +25,7 @@ struct ExportOptions {
   std::optional<std::string> influx_url;  ///< http://HOST:PORT/DB
   std::string influx_user, influx_password, influx_token;
   std::optional<GrafanaUrl> grafana_url;  ///< where the dashboards are
+  LiveOptions live;                       ///< further places, opened by open_all_exports()
 };
 
 class RunExport {
@@ -45,6 +48,9 @@ class RunExport {
   /// Drains every exporter (bounded wait), fills `summary.exporters`, then writes summary.json and report.html.
   /// The error names the file and the cause.
   virtual Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) = 0;
+
+  /// What became so far of what each exporter was given, by its name in summary.json.
+  virtual std::map<std::string, ExportAccount> accounts() const { return {}; }
 };
 
 /// Opens files and checks databases before the first request is sent. The error is one line for the user.

@@ -33,6 +33,7 @@ constexpr std::uint64_t EntryTally::*sums[] = {
     &EntryTally::offered_in_window,
     &EntryTally::achieved_in_window,
     &EntryTally::all_output_tokens,
+    &EntryTally::all_input_tokens,
 };
 
 }  // namespace

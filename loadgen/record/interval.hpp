@@ -67,8 +67,9 @@ struct EntryTally {
   std::uint64_t achieved_in_window = 0;       ///< sent in it
   std::int64_t overlap_ns = 0;                ///< sum of the overlaps of [send, end] with it
 
-  // Over all requests of all phases (the vLLM-compatible figure): output tokens, first send, last token.
+  // Over the successes of all phases: tokens (input ones where the server said it), first send, last token.
   std::uint64_t all_output_tokens = 0;
+  std::uint64_t all_input_tokens = 0;
   std::int64_t first_send_ns = 0;  ///< 0 = none
   std::int64_t last_token_ns = 0;
 

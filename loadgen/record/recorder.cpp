@@ -117,6 +117,7 @@ void Recorder::count_in_window(const RequestRecord& record, const Window& window
   if (ok && record.input_tokens && inside(prefill_done, window)) tally.input_tokens_in_window += *record.input_tokens;
   if (!ok) return;
   tally.all_output_tokens += record.output_tokens;
+  tally.all_input_tokens += record.input_tokens.value_or(0);
   tally.first_send_ns = tally.first_send_ns == 0 ? t.send : std::min(tally.first_send_ns, t.send);
   tally.last_token_ns = std::max(tally.last_token_ns, t.last_token != 0 ? t.last_token : t.end);
 }

@@ -168,6 +168,7 @@ class Simulation {
     interval.health.sent += 1;
     interval.health.tokens += r.output_tokens;
     t.all_output_tokens += r.output_tokens;
+    if (r.outcome == Outcome::ok) t.all_input_tokens += 40;
     if (t.first_send_ns == 0 || r.stamps.send < t.first_send_ns) t.first_send_ns = r.stamps.send;
     t.last_token_ns = std::max(t.last_token_ns, r.stamps.last_token);
     if (r.phase != Phase::measure) return;

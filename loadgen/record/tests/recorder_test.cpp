@@ -61,6 +61,7 @@ TEST_F(Fixture, MeasuredRequestsEnterTheDistributions) {
   EXPECT_EQ(tally.output_tokens, 10U);
   EXPECT_EQ(tally.output_tokens_in_window, 10U);
   EXPECT_EQ(tally.input_tokens_in_window, 7);
+  EXPECT_EQ(tally.all_input_tokens, 7U);
   EXPECT_EQ(tally.completed_in_window, 1U);
   EXPECT_EQ(tally.overlap_ns, 1100 * ms);
   EXPECT_EQ(tally.osl_mismatches, 0U);
@@ -79,6 +80,8 @@ TEST_F(Fixture, AWarmUpRequestThatReachesIntoTheWindowCountsOnlyForThroughput) {
   EXPECT_EQ(tally.overlap_ns, 600 * ms);
   EXPECT_EQ(tally.offered_in_window, 0U);
   EXPECT_EQ(tally.input_tokens_in_window, 0);
+  EXPECT_EQ(tally.all_input_tokens, 7U) << "whatever the phase";
+  EXPECT_EQ(tally.input_tokens, 0U);
 }
 
 TEST_F(Fixture, AMeasuredRequestThatEndsLateCountsItsWholeLatency) {
