@@ -55,7 +55,7 @@ class MonitoringDocTest(harness.Test):
                     self.skipTest(f"needs {', '.join(missing)}")
                 done = self.run_block(text)
                 is_busy = done.returncode in (2, 3, 4)  # a verdict that a busy machine can bring about; the command ran
-                self.assertTrue(done.returncode == 0 or is_busy, f"{text}\n{done.stdout}\n{done.stderr}")
+                self.assertTrue(done.returncode == 0 or is_busy, f"exit {done.returncode}: {text}\n{done.stdout}\n{done.stderr}")
                 ran += 1
                 if "jq -r" in text and not is_busy:
                     self.assertIn("http://127.0.0.1:3000/d/plumbline-run?from=", done.stdout)
