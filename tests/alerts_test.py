@@ -127,15 +127,16 @@ class Chain:
         self.start_alertmanager(test, address)
         shutil.copy(RULES / "recording.yml", self.dir)
         (self.dir / "alerts.yml").write_text(shortened((RULES / "alerts.yml").read_text(), windows + waits))
-        self.prometheus = Prometheus({"refserver": [server.removeprefix("http://")]}, [self.dir / "recording.yml", self.dir / "alerts.yml"], address)
+        self.prometheus = Prometheus({"refserver": [server.removeprefix("http://")]},
+                                     [self.dir / "recording.yml", self.dir / "alerts.yml"], address)
         test.addCleanup(self.prometheus.__exit__)
 
     def start_alertmanager(self, test, address):
         program = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
         if not program:
             test.skipTest("alertmanager is not installed (Debian package prometheus-alertmanager)")
-        config = shortened(ALERTMANAGER.read_text(), [(r"http://127.0.0.1:9099/alerts", self.hook.url), ("group_wait: 10s", "group_wait: 0s"),
-                                                      ("group_interval: 1m", "group_interval: 1s")])
+        config = shortened(ALERTMANAGER.read_text(), [("http://127.0.0.1:9099/alerts", self.hook.url),
+                                                      ("group_wait: 10s", "group_wait: 0s"), ("group_interval: 1m", "group_interval: 1s")])
         (self.dir / "alertmanager.yml").write_text(config)
         log = open(self.dir / "alertmanager.log", "w")
         test.addCleanup(log.close)

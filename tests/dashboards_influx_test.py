@@ -3,7 +3,6 @@
 
 Counts must be equal, percentiles at most one rank off. Then the same with mistakes drawn from seeds, each of which must be found.
 """
-import re
 import types
 import urllib.parse
 

@@ -33,7 +33,8 @@ class MonitoringDocTest(harness.Test):
         cls.server, cls.influx = harness.Server(), influxd.Influxd()
         cls.addClassCleanup(cls.server.__exit__)
         cls.addClassCleanup(cls.influx.__exit__)
-        cls.places = {"build/release/bin": str(harness.BIN), "http://127.0.0.1:8080": cls.server.url, "http://127.0.0.1:8086": cls.influx.url,
+        cls.places = {"build/release/bin": str(harness.BIN), "http://127.0.0.1:8080": cls.server.url,
+                      "http://127.0.0.1:8086": cls.influx.url,
                       "127.0.0.1:9464": f"127.0.0.1:{harness.free_port()}", "runs/": f"{cls.dir}/"}
 
     def run_block(self, text):

@@ -70,6 +70,13 @@ def check_no_outside_resources(page):
     return [f"refers to something outside the page: {link}" for link in links.found]
 
 
+def check_links(dom, page):
+    """The drawn page links to every dashboard that the run's summary names; `page` is a run of ours."""
+    links = json.loads((page.parent / "summary.json").read_text())["links"]
+    shown = {html.unescape(url) for url in re.findall(r'<a [^>]*href="([^"]+)"', dom)}
+    return [f"no link to {url}" for url in links.values() if url not in shown] + ([] if links else ["the run has no links"])
+
+
 def self_check(chromium, page, scratch):
     """A page whose charts are broken must be found broken, or this test proves nothing."""
     broken = scratch / "broken.html"
@@ -89,7 +96,8 @@ def make_run(scratch):
         out = scratch / "run"
         done = subprocess.run(
             [programs / "loadgen", "run", "--target", url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency",
-             "8", "--duration", "3s", "--warmup", "1s", "--max-new-tokens", "16", "--quiet", "--out", out], timeout=60)
+             "8", "--duration", "3s", "--warmup", "1s", "--max-new-tokens", "16", "--quiet", "--grafana-url",
+             "http://127.0.0.1:3000", "--out", out], timeout=60)
         if not (out / "report.html").exists():
             sys.exit(f"loadgen left no report.html (exit code {done.returncode})")
         return out / "report.html"
@@ -103,7 +111,10 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         page = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else make_run(scratch)
-        faults, pixels = faults_of(*open_page(chromium, page, scratch))
+        dom, console = open_page(chromium, page, scratch)
+        faults, pixels = faults_of(dom, console)
+        if len(sys.argv) == 1:
+            faults += check_links(dom, page)
         faults += check_no_outside_resources(page) + self_check(chromium, page, scratch)
         for fault in faults:
             print("FAIL", fault)

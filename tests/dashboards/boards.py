@@ -60,8 +60,8 @@ def chosen(board, found, override=None):
 class Series:
     """One series of an answer: its tags and its rows, (seconds or nanoseconds, value, value, ...)."""
 
-    def __init__(self, tags, columns, rows):
-        self.tags, self.columns, self.rows = tags, columns, rows
+    def __init__(self, tags, rows):
+        self.tags, self.rows = tags, rows
 
     def values(self):
         return [row[1] for row in self.rows if row[1] is not None]

@@ -124,7 +124,9 @@ def servers_up(panel, answers, truth):
 
 
 def tokens(field):
-    return by_tag("model", lambda t: {m: float(sum(r.get(field, 0) for r in t.where(model=m, outcome="ok"))) for m in t.distinct("model")}, at=COARSE)
+    def of_successes(t):
+        return {m: float(sum(r.get(field, 0) for r in t.where(model=m, outcome="ok"))) for m in t.distinct("model")}
+    return by_tag("model", of_successes, at=COARSE)
 
 
 def by_outcome(t):

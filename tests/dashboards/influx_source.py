@@ -18,7 +18,7 @@ class Database:
             urllib.request.urlopen(f"{self.server.url}/write?db={self.name}&precision=ns", body, timeout=60).close()
 
     def query(self, text):
-        return [Series(s.get("tags", {}), s["columns"], s["values"]) for s in self.server.query(text, self.name)]
+        return [Series(s.get("tags", {}), s["values"]) for s in self.server.query(text, self.name)]
 
 
 def time_filter(truths):

@@ -84,7 +84,8 @@ def self_check(board, sources):
     unit = lambda b, value: first(b)["fieldConfig"]["defaults"].update(unit=value)
     mistakes = {"share an id": lambda b: first(b).update(id=boards.panels(b)[1]["id"]), "no unit": lambda b: unit(b, ""),
                 "not one of ours": lambda b: unit(b, "parsecs"), "no description": lambda b: first(b).update(description=""),
-                "overlap": lambda b: first(b)["gridPos"].update(w=24), "imported elsewhere": lambda b: first(b)["datasource"].update(uid="x"),
+                "overlap": lambda b: first(b)["gridPos"].update(w=24),
+                "imported elsewhere": lambda b: first(b)["datasource"].update(uid="x"),
                 "nothing defines": lambda b: first(b)["targets"][0].update(query="SELECT $wrong", expr="$wrong"),
                 "are called": lambda b: first(b).update(title=boards.panels(b)[1]["title"]),
                 "not provisioned": lambda b: b["templating"]["list"][0]["current"].update(value="other"),

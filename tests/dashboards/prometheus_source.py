@@ -37,7 +37,7 @@ class Prometheus:
         form = {"query": expr, **({"time": f"{at:.3f}"} if at else {})}
         data = self.get("/api/v1/query", form)
         rows = [{"metric": {}, "value": data["result"]}] if data["resultType"] == "scalar" else data["result"]
-        return [Series(row["metric"], None, [(float(row["value"][0]), float(row["value"][1]))]) for row in rows]
+        return [Series(row["metric"], [(float(row["value"][0]), float(row["value"][1]))]) for row in rows]
 
     def samples(self, selector):
         """Every sample of a range of seconds, one list of (time, value) per series."""

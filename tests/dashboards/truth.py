@@ -1,7 +1,6 @@
 """What a run directory says, read on its own: requests.jsonl added up here, points.lp parsed here, summary.json as it is."""
 import collections
 import datetime
-import json
 import re
 
 FIELD = re.compile(r'((?:[^,=\s\\]|\\.)+)=("(?:[^"\\]|\\.)*"|[^,\s]+)')
