@@ -118,6 +118,7 @@ void RunPage::add(const RunFacts& facts, const Interval& interval) {
 Health RunPage::judge_so_far(const RunFacts& facts, const Interval& interval) {
   for (const EntryTally& entry : interval.entries) measured_.add(entry);
   so_far_.facts = facts;
+  so_far_.facts.planned_in_window = 0;  // whether the whole plan was kept is judged when it is over
   so_far_.health.add_distributions(interval.health);
   if (interval.phase == Phase::measure) {
     cpu_ns_ += interval.health.cpu_ns;

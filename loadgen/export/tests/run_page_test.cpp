@@ -189,7 +189,7 @@ TEST_F(RunPageTest, accounts_are_shown) {
 
 TEST_F(RunPageTest, hostile_names_stay_inside_their_labels) {
   run.scenario.mix[0].name = "x\"} 1\nllm_sent_total{a=\"b";
-  run.scenario.mix[0].model = std::string(65536, '\\');
+  run.scenario.mix[0].model = std::string(4096, '\\');
   run.scenario.mix[1].model = "\xff\xfe \r\n# TYPE x gauge\nx 1\n";
   RunPage hostile(run.scenario);
   for (const Interval& interval : run.intervals) hostile.add(run.facts, interval);
