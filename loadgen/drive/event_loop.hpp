@@ -5,6 +5,7 @@
 
 #include <sys/epoll.h>
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
@@ -80,6 +81,7 @@ class EventLoop {
   };
 
   void wait();
+  void ask_asio();
   void await_set();
   void handle_ready();
   void arm_alarm(std::int64_t due_ns) noexcept;
@@ -96,6 +98,7 @@ class EventLoop {
 
   boost::asio::io_context io_{1};
   boost::asio::posix::stream_descriptor set_;  ///< the epoll set
+  std::atomic<std::uint32_t> posted_{0};       ///< tasks that have not been run
   FileDescriptor alarm_fd_;
   Alarm alarm_;
   bool stopped_ = false;

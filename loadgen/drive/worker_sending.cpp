@@ -1,5 +1,6 @@
 // What a worker sends and when: the slots of a closed loop, the pacer of an open one, and the life of one request.
 #include <algorithm>
+#include <type_traits>
 
 #include "loadgen/drive/worker_impl.hpp"
 
@@ -23,6 +24,12 @@ std::int64_t pause_after_failures(std::uint32_t failures) noexcept {
   constexpr std::int64_t base = 10'000'000;
   constexpr std::int64_t cap = 1'000'000'000;
   return std::min(cap, base << std::min(failures - 1, 10U));
+}
+
+/// Counters have one writer, this thread: what others only read needs no locked instruction.
+template <class T>
+void add(std::atomic<T>& counter, std::type_identity_t<T> amount) noexcept {
+  counter.store(counter.load(std::memory_order_relaxed) + amount, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -154,7 +161,7 @@ void Worker::Impl::drop(std::uint64_t index, std::int64_t due_ns) {
   record.error = "due, and not sent before the run was stopped";
   record.stamps.intended = record.stamps.end = due_ns;
   record.phase = phase_of(record);
-  counters.failed.fetch_add(1, std::memory_order_relaxed);
+  add(counters.failed, 1);
   observer.on_request(record);
 }
 
@@ -190,8 +197,8 @@ void Worker::Impl::dispatch(Request& request, std::string_view request_bytes, st
   request.counted = counted;
   observer.on_start(request.record.entry);
   if (counted) {
-    counters.measured_open.fetch_add(1, std::memory_order_relaxed);
-    counters.measured_started.fetch_add(1, std::memory_order_relaxed);
+    add(counters.measured_open, 1);
+    add(counters.measured_started, 1);
   }
   courier.carry(request, entry_target[request.record.entry], request_bytes);
   note_in_flight();
@@ -203,8 +210,8 @@ void Worker::Impl::on_over(Exchange& exchange) {
   const bool failed = is_failure(record.outcome);
   const std::uint32_t slot = request.slot;
   request.record.phase = phase_of(record);
-  (failed ? counters.failed : counters.ok).fetch_add(1, std::memory_order_relaxed);
-  if (!record.streamed) counters.tokens.fetch_add(record.output_tokens, std::memory_order_relaxed);
+  add(failed ? counters.failed : counters.ok, 1);
+  if (!record.streamed) add(counters.tokens, record.output_tokens);
   note_in_flight();
   if (slot != Request::no_slot) go_on_in_slot(slot, failed);
   if (record.events.size() <= events_worth_waiting) return record_now(request);
@@ -227,7 +234,7 @@ void Worker::Impl::go_on_in_slot(std::uint32_t slot, bool failed) {
 }
 
 void Worker::Impl::on_sent(Exchange&) {
-  counters.sent.fetch_add(1, std::memory_order_relaxed);
+  add(counters.sent, 1);
 }
 
 void Worker::Impl::on_read(const Arrival& arrival) {
@@ -269,7 +276,8 @@ void Worker::Impl::record_now(Request& request) {
   observer.on_request(request.record);
   if (request.counted) {
     counters.last_measured_end.store(request.record.stamps.end, std::memory_order_relaxed);
-    counters.measured_open.fetch_sub(1, std::memory_order_release);
+    const std::uint32_t open = counters.measured_open.load(std::memory_order_relaxed);
+    counters.measured_open.store(open - 1, std::memory_order_release);  // with all that is recorded above
   }
   spare.push_back(&request);
 }
