@@ -96,8 +96,10 @@ void add_run(CLI::App& app, Arguments& arguments) {
   add_text(run, "--target", flags.target, "URL", "Server, http://HOST:PORT; with a file: of every entry", "Scenario");
   add_text(run, "--name", flags.name, "NAME", "Name of the run in reports and folders", "Scenario");
   add_text(run, "--seed", flags.seed, "S", "Seed of prompts, mix and arrivals (default 1)", "Scenario");
-  add_text(run, "--max-new-tokens", flags.max_new_tokens, "N", "Tokens to generate per request (default 128)",
-           "Scenario");
+  add_text(
+      run, "--max-new-tokens", flags.max_new_tokens, "N",
+      "Tokens to generate per request (default 128), or drawn for each: uniform(16, 256), lognormal(200, 1.2), ...",
+      "Scenario");
   add_text(run, "--route", flags.route, "ROUTE", "tgi-stream, tgi, openai-chat, openai-completions or gateway", what);
   add_text(run, "--endpoint", flags.endpoint, "NAME|FILE",
            "Instead of --route: a server described by a template, such as ollama-generate", what);

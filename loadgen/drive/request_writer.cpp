@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <map>
@@ -17,6 +18,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::string_view prompt_mark = "\x01prompt\x01";
+constexpr std::string_view tokens_mark = "\x01tokens\x01";  ///< where a drawn number goes
 
 const char* path_of(const MixEntry& entry) noexcept {
   switch (entry.route) {
@@ -67,9 +69,13 @@ void put(Json& object, const char* key, const std::optional<T>& value) {
   if (value) object[key] = *value;
 }
 
+Json max_tokens(const Parameters& parameters) {
+  return parameters.drawn_tokens ? Json(tokens_mark) : Json(parameters.max_new_tokens);
+}
+
 Json tgi_body(const MixEntry& entry) {
   const Parameters& p = entry.parameters;
-  Json parameters = {{"max_new_tokens", p.max_new_tokens}, {"details", true}};
+  Json parameters = {{"max_new_tokens", max_tokens(p)}, {"details", true}};
   put(parameters, "temperature", p.temperature);
   put(parameters, "top_p", p.top_p);
   put(parameters, "top_k", p.top_k);
@@ -90,7 +96,7 @@ Json openai_body(const MixEntry& entry) {
   } else {
     body["prompt"] = prompt_mark;
   }
-  body["max_tokens"] = p.max_new_tokens;
+  body["max_tokens"] = max_tokens(p);
   put(body, "temperature", p.temperature);
   put(body, "top_p", p.top_p);
   put(body, "seed", p.seed);
@@ -111,7 +117,7 @@ Json gateway_body(const MixEntry& entry) {
   if (!entry.model.empty()) body["model_id"] = entry.model;
   if (!entry.scenario.empty()) body["scenario"] = entry.scenario;
   body["inputs"] = prompt_mark;
-  Json parameters = {{"max_new_tokens", p.max_new_tokens}};
+  Json parameters = {{"max_new_tokens", max_tokens(p)}};
   put(parameters, "temperature", p.temperature);
   put(parameters, "top_p", p.top_p);
   put(parameters, "top_k", p.top_k);
@@ -138,7 +144,7 @@ Values template_values(const MixEntry& entry) {
   if (!entry.model.empty()) some["model"] = entry.model;
   if (!entry.scenario.empty()) some["scenario"] = entry.scenario;
   some["prompt"] = prompt_mark;
-  some["max_tokens"] = p.max_new_tokens;
+  some["max_tokens"] = max_tokens(p);
   some["stream"] = entry.delivery == Delivery::stream;
   Values values;
   for (const std::string& name : placeholder_names()) values["{" + name + "}"] = some.value(name, Json());
@@ -241,13 +247,30 @@ std::string head_text(const MixEntry& entry, const std::string& run_id) {
 RequestWriter::RequestWriter(const Plan& plan, const std::string& run_id) : plan_(plan) {
   if (!plan.scenario().index_header.empty()) index_header_ = "\r\n" + plan.scenario().index_header + ": ";
   for (const MixEntry& entry : plan.scenario().mix) {
-    const std::string body = body_text(entry);
-    const std::string mark = escaped(std::string(prompt_mark));
-    const std::size_t at = body.find(mark);
-    Template prepared{head_text(entry, run_id), body.substr(0, at), body.substr(at + mark.size()), {}};
+    Template prepared{head_text(entry, run_id), cut(body_text(entry)), 0, {}};
+    for (const Piece& piece : prepared.body) prepared.body_bytes += piece.text.size();
     for (const std::string& prompt : entry.prompts) prepared.prompts.push_back(escaped(prompt));
     templates_.push_back(std::move(prepared));
   }
+}
+
+/// In quotes the mark of a number stands for itself, inside of a longer text for its digits.
+std::vector<RequestWriter::Piece> RequestWriter::cut(std::string body) {
+  const std::string prompt = escaped(std::string(prompt_mark));
+  const std::string tokens = escaped(std::string(tokens_mark));
+  replace_all(body, '"' + tokens + '"', tokens);
+  std::vector<Piece> pieces;
+  std::string_view rest = body;
+  while (true) {
+    const std::size_t to_prompt = rest.find(prompt), to_tokens = rest.find(tokens);
+    const std::size_t end = std::min(to_prompt, to_tokens);
+    if (end == std::string_view::npos) break;
+    const bool is_prompt = end == to_prompt;
+    pieces.push_back({std::string(rest.substr(0, end)), is_prompt ? Piece::Next::prompt : Piece::Next::tokens});
+    rest.remove_prefix(end + (is_prompt ? prompt : tokens).size());
+  }
+  pieces.push_back({std::string(rest), Piece::Next::end});
+  return pieces;
 }
 
 /// Once per request on the sending thread, so without a general formatter.
@@ -255,7 +278,13 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
   const Template& t = templates_[request.entry];
   const std::string& prompt = t.prompts[request.prompt];
   const bool nonce = plan_.scenario().nonce;
-  const std::size_t length = t.body_before.size() + (nonce ? nonce_length : 0) + prompt.size() + t.body_after.size();
+  char digits[10];
+  const std::string_view tokens(digits, std::to_chars(digits, digits + sizeof digits, request.tokens).ptr);
+  std::size_t length = t.body_bytes;
+  for (const Piece& piece : t.body) {
+    if (piece.next == Piece::Next::prompt) length += (nonce ? nonce_length : 0) + prompt.size();
+    if (piece.next == Piece::Next::tokens) length += tokens.size();
+  }
   out.assign(t.head);
   append_number(out, request.index);
   if (!index_header_.empty()) {
@@ -265,10 +294,13 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
   out += "\r\ncontent-length: ";
   append_number(out, length);
   out += "\r\n\r\n";
-  out += t.body_before;
-  if (nonce) append_nonce(out, request.nonce);
-  out += prompt;
-  out += t.body_after;
+  for (const Piece& piece : t.body) {
+    out += piece.text;
+    if (piece.next == Piece::Next::tokens) out += tokens;
+    if (piece.next != Piece::Next::prompt) continue;
+    if (nonce) append_nonce(out, request.nonce);
+    out += prompt;
+  }
 }
 
 }  // namespace loadgen

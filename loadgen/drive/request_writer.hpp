@@ -1,5 +1,5 @@
 // Turns a planned request into the bytes of its HTTP/1.1 request. Everything that does not change between requests of
-// an entry is prepared once; per request only the prompt is escaped and the length filled in.
+// an entry is prepared once; per request only prompt, number of tokens and length are filled in.
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,20 @@ class RequestWriter {
   void write(const PlannedRequest& request, std::string& out) const;
 
  private:
+  /// A stretch of JSON that is always the same, and what follows it.
+  struct Piece {
+    enum class Next : std::uint8_t { end, prompt, tokens };
+    std::string text;
+    Next next = Next::end;
+  };
   struct Template {
-    std::string head;         ///< request line and headers up to the index in `x-request-id`
-    std::string body_before;  ///< JSON up to the opening quote of the prompt
-    std::string body_after;
+    std::string head;  ///< request line and headers up to the index in `x-request-id`
+    std::vector<Piece> body;
+    std::size_t body_bytes = 0;        ///< of all its texts
     std::vector<std::string> prompts;  ///< JSON-escaped
   };
+
+  static std::vector<Piece> cut(std::string body);
 
   const Plan& plan_;
   std::vector<Template> templates_;  ///< by entry

@@ -185,6 +185,7 @@ Worker::Impl::Request& Worker::Impl::prepare(std::uint64_t index, std::string& i
   request.prepare(plan.scenario().mix[planned.entry], plan.scenario().timeouts);
   request.record.index = index;
   request.record.entry = planned.entry;
+  request.record.requested_tokens = planned.tokens;
   request.slot = Request::no_slot;
   writer.write(planned, into);
   return request;

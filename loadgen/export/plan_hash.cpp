@@ -1,11 +1,14 @@
 // The canonical text of a plan, hashed.
 #include "loadgen/export/plan_hash.hpp"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
 #include "exporters/metrics/hdr_histogram.hpp"
 #include "loadgen/export/sha256.hpp"
 #include "loadgen/export/summary_json.hpp"
+#include "loadgen/plan/length_draw.hpp"
 
 namespace loadgen {
 
@@ -22,6 +25,10 @@ std::string plan_hash(const Scenario& scenario, std::uint32_t shards, std::optio
   hash.add(render_json_line(document));
   for (const MixEntry& entry : scenario.mix) {
     for (const std::string& prompt : entry.prompts) {
+    if (entry.parameters.drawn_tokens) {
+      for (const LengthDraw::Bin& bin : entry.parameters.drawn_tokens->bins)
+        hash.add(fmt::format("{}:{:a};", bin.tokens, bin.cumulative));
+    }
       hash.add(std::to_string(prompt.size()) + ":");  // so that no two lists of prompts run into the same text
       hash.add(prompt);
     }

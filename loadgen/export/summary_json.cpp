@@ -8,6 +8,7 @@
 #include "loadgen/export/wall_time.hpp"
 #include "loadgen/plan/endpoint_template.hpp"
 
+#include "loadgen/plan/length_draw.hpp"
 namespace loadgen {
 namespace {
 
@@ -97,7 +98,11 @@ Json load_json(const Load& load) {
 }
 
 Json parameters_json(const Parameters& parameters) {
-  Json json = {{"max_new_tokens", parameters.max_new_tokens}};
+Json max_new_tokens_json(const Parameters& parameters) {
+  return parameters.drawn_tokens ? Json(draw_text(*parameters.drawn_tokens)) : Json(parameters.max_new_tokens);
+}
+
+  Json json = {{"max_new_tokens", max_new_tokens_json(parameters)}};
   if (parameters.temperature) json["temperature"] = *parameters.temperature;
   if (parameters.top_p) json["top_p"] = *parameters.top_p;
   if (parameters.top_k) json["top_k"] = *parameters.top_k;

@@ -4,11 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <optional>
-#include <vector>
 
+#include "loadgen/plan/draw_call.hpp"
 #include "loadgen/plan/units.hpp"
 
 namespace loadgen {
@@ -20,50 +19,17 @@ using Kind = DurationDraw::Kind;
 
 constexpr nanoseconds longest_mean = 1h;
 constexpr nanoseconds longest_draw = 24h;
-constexpr double largest_cv = 100;
 constexpr const char* how =
     "must be a duration up to 1h, such as 2s, or uniform(1s, 3s), exp(2s), gamma(2s, 0.5), lognormal(2s, 1.5): mean "
     "and coefficient of variation up to 100";
 
-std::string_view trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  return text;
-}
-
 std::optional<nanoseconds> duration_in(std::string_view text) {
-  const auto parsed = parse_duration(trimmed(text));
+  const auto parsed = parse_duration(without_blanks(text));
   if (!parsed || *parsed > longest_mean) return std::nullopt;
   return *parsed;
 }
 
-std::optional<double> cv_in(std::string_view text) {
-  text = trimmed(text);
-  const auto number = take_number(text);
-  if (!number || !text.empty() || *number <= 0 || *number > largest_cv) return std::nullopt;
-  return number;
-}
-
-struct Call {
-  std::string_view name;
-  std::vector<std::string_view> arguments;
-};
-
-/// `name(a, b)` in its parts.
-std::optional<Call> call_in(std::string_view text) {
-  const std::size_t open = text.find('(');
-  if (open == std::string_view::npos || text.back() != ')') return std::nullopt;
-  Call call{trimmed(text.substr(0, open)), {}};
-  std::string_view rest = text.substr(open + 1, text.size() - open - 2);
-  for (std::size_t comma = rest.find(','); comma != std::string_view::npos; comma = rest.find(',')) {
-    call.arguments.push_back(rest.substr(0, comma));
-    rest.remove_prefix(comma + 1);
-  }
-  call.arguments.push_back(rest);
-  return call;
-}
-
-std::optional<DurationDraw> drawn_by(const Call& call) {
+std::optional<DurationDraw> drawn_by(const DrawCall& call) {
   const auto first = duration_in(call.arguments.front());
   if (!first) return std::nullopt;
   if (call.name == "exp" && call.arguments.size() == 1) return DurationDraw{Kind::exponential, *first, {}, 0};
@@ -100,9 +66,9 @@ double factor_of(const DurationDraw& draw, KeyedStream& stream) {
 }  // namespace
 
 Result<DurationDraw, std::string> parse_duration_draw(std::string_view text) {
-  text = trimmed(text);
+  text = without_blanks(text);
   if (const auto constant = duration_in(text)) return DurationDraw{Kind::constant, *constant, {}, 0};
-  const auto call = text.empty() ? std::nullopt : call_in(text);
+  const auto call = text.empty() ? std::nullopt : draw_call_in(text);
   const auto draw = call ? drawn_by(*call) : std::nullopt;
   if (draw) return *draw;
   return {boost::system::in_place_error, how};

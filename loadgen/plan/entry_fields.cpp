@@ -10,10 +10,12 @@
 #include "loadgen/plan/default_prompts.hpp"
 #include "loadgen/plan/endpoint_fields.hpp"
 #include "loadgen/plan/header_fields.hpp"
+#include "loadgen/plan/length_draw.hpp"
 #include "loadgen/plan/pattern.hpp"
 #include "loadgen/plan/prompts_file.hpp"
 #include "loadgen/plan/target.hpp"
 #include "loadgen/plan/text.hpp"
+#include "loadgen/plan/text_file.hpp"
 
 namespace loadgen {
 namespace {
@@ -52,14 +54,49 @@ std::optional<Route> read_route(const ObjectReader& object) {
   return routes[*at];
 }
 
-Parameters read_parameters(const Document& document, const ObjectReader& object, Parameters parameters,
-                           ScenarioErrors& errors) {
+/// A draw of lengths with what its file holds; nothing, with the error noted, if it makes no sense.
+std::shared_ptr<const LengthDraw> read_length_draw(const ObjectReader& reader, const char* key,
+                                                   const std::filesystem::path& folder) {
+  constexpr std::size_t histogram_bytes = 4 * 1024 * 1024;
+  const auto text = reader.text(key, {1000, TextRange::Kind::line});
+  if (!text) return nullptr;
+  const auto fail = [&](const std::string& why) {
+    reader.fail(key, why);
+    return nullptr;
+  };
+  auto draw = parse_length_draw(*text);
+  if (!draw) return fail(draw.error());
+  if (draw->kind == LengthDraw::Kind::histogram) {
+    const TextFile file = read_text_beside(folder, draw->file, histogram_bytes);
+    if (!file.error.empty()) return fail(fmt::format("'{}' {}", draw->file, file.error));
+    auto bins = parse_length_histogram(file.text);
+    if (!bins) return fail(fmt::format("'{}' {}", draw->file, bins.error()));
+    draw->bins = std::move(*bins);
+  }
+  return std::make_shared<const LengthDraw>(std::move(*draw));
+}
+
+/// One number for all requests, or a draw for each.
+void read_max_new_tokens(const ObjectReader& reader, const std::filesystem::path& folder, Parameters& parameters) {
+  constexpr const char* key = "max_new_tokens";
+  const Json* const value = reader.find(key);
+  if (value == nullptr) return;
+  parameters.drawn_tokens = nullptr;
+  if (value->is_string()) {
+    parameters.drawn_tokens = read_length_draw(reader, key, folder);
+    if (parameters.drawn_tokens) parameters.max_new_tokens = mean_of(*parameters.drawn_tokens);
+  } else if (const auto tokens = reader.integer(key, {1, longest_length})) {
+    parameters.max_new_tokens = static_cast<std::uint32_t>(*tokens);
+  }
+}
+
+Parameters read_parameters(const Document& document, const ObjectReader& object, const std::filesystem::path& folder,
+                           Parameters parameters, ScenarioErrors& errors) {
   if (object.find("parameters") == nullptr) return parameters;
   const ObjectReader reader(document, object.pointer("parameters"), errors,
                             {"max_new_tokens", "temperature", "top_p", "top_k", "seed", "stop", "min_tokens",
                              "ignore_eos", "continuous_usage"});
-  if (const auto tokens = reader.integer("max_new_tokens", {1, 1'000'000}))
-    parameters.max_new_tokens = static_cast<std::uint32_t>(*tokens);
+  read_max_new_tokens(reader, folder, parameters);
   if (const auto value = reader.number("temperature", {0, 100})) parameters.temperature = value;
   if (const auto value = reader.number("top_p", {0, 1, NumberRange::Min::excluded})) parameters.top_p = value;
   if (const auto value = reader.integer("top_k", {1, 1'000'000})) parameters.top_k = value;
@@ -132,7 +169,10 @@ void check_route(const ObjectReader& reader, const MixEntry& entry) {
   forbid(!openai && p.min_tokens.has_value(), "min_tokens");
   forbid(!openai && p.ignore_eos, "ignore_eos");
   forbid(!openai && p.continuous_usage, "continuous_usage");
-  if (p.min_tokens.value_or(0) > p.max_new_tokens) reader.fail("parameters", "min_tokens is more than max_new_tokens");
+  const std::uint32_t fewest = p.drawn_tokens ? smallest_of(*p.drawn_tokens) : p.max_new_tokens;
+  if (p.min_tokens.value_or(0) > fewest)
+    reader.fail("parameters", p.drawn_tokens ? "min_tokens is more than the smallest max_new_tokens that can be drawn"
+                                             : "min_tokens is more than max_new_tokens");
 }
 
 /// What a template has no place for must not be asked for.
@@ -230,7 +270,7 @@ EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& 
   defaults.route = read_route(scenario);
   defaults.model = scenario.text("model", model_text).value_or("");
   defaults.headers = read_headers(scenario, {});
-  defaults.parameters = read_parameters(document, scenario, {}, errors);
+  defaults.parameters = read_parameters(document, scenario, folder, {}, errors);
   return defaults;
 }
 
@@ -255,7 +295,7 @@ MixEntry read_mix_entry(const Document& document, const std::string& pointer, co
   constexpr std::array<const char*, 3> scenarios = {"qa", "summarize", "rewrite"};
   if (const auto at = reader.word("scenario", {"qa", "summarize", "rewrite"})) entry.scenario = scenarios[*at];
   entry.headers = read_headers(reader, defaults.headers);
-  entry.parameters = read_parameters(document, reader, defaults.parameters, errors);
+  entry.parameters = read_parameters(document, reader, folder, defaults.parameters, errors);
   read_protocol(document, reader, defaults, folder, errors, entry);
   entry.expect = read_expectation(document, reader, errors);
   entry.prompts = read_prompts(reader, entry, folder);

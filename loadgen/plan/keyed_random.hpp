@@ -9,7 +9,15 @@
 namespace loadgen {
 
 /// What a number is drawn for; each purpose has a sequence of its own.
-enum class Draw : std::uint64_t { entry = 1, prompt = 2, nonce = 3, arrival_gap = 4, think_time = 5, owner = 6 };
+enum class Draw : std::uint64_t {
+  entry = 1,
+  prompt = 2,
+  nonce = 3,
+  arrival_gap = 4,
+  think_time = 5,
+  owner = 6,
+  output_tokens = 7,
+};
 
 constexpr std::uint64_t mix64(std::uint64_t x) noexcept {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;

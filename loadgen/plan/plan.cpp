@@ -1,4 +1,4 @@
-// Draws entry, prompt and nonce of a request from keyed counters.
+// Draws entry, prompt, nonce and length of a request from keyed counters.
 #include "loadgen/plan/plan.hpp"
 
 #include <fmt/format.h>
@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "loadgen/plan/keyed_random.hpp"
+#include "loadgen/plan/length_draw.hpp"
 
 namespace loadgen {
 
@@ -30,12 +31,16 @@ PlannedRequest Plan::request(std::uint64_t index) const noexcept {
   const double u = keyed_uniform(scenario_.seed, Draw::entry, index);
   const auto at = std::upper_bound(cumulative_share_.begin(), cumulative_share_.end(), u);
   const auto entry = static_cast<std::size_t>(at - cumulative_share_.begin());
-  const std::uint64_t prompts = scenario_.mix[entry].prompts.size();
+  const MixEntry& chosen = scenario_.mix[entry];
+  const std::uint64_t prompts = chosen.prompts.size();
   // Multiply and shift: the high 32 random bits as a fraction of the number of prompts, without modulo bias that
   // matters.
   const std::uint64_t prompt = ((keyed_bits(scenario_.seed, Draw::prompt, index) >> 32) * prompts) >> 32;
+  const Parameters& p = chosen.parameters;
+  const std::uint32_t tokens =
+      p.drawn_tokens ? drawn(*p.drawn_tokens, scenario_.seed, Draw::output_tokens, index) : p.max_new_tokens;
   return {index, static_cast<std::uint32_t>(entry), static_cast<std::uint32_t>(prompt),
-          keyed_bits(scenario_.seed, Draw::nonce, index)};
+          keyed_bits(scenario_.seed, Draw::nonce, index), tokens};
 }
 
 std::string Plan::prompt_text(const PlannedRequest& request) const {

@@ -16,6 +16,7 @@ struct PlannedRequest {
   std::uint32_t entry = 0;   ///< position in Scenario::mix
   std::uint32_t prompt = 0;  ///< position in MixEntry::prompts
   std::uint64_t nonce = 0;   ///< unique per (seed, index); put at the start of the prompt when Scenario::nonce
+  std::uint32_t tokens = 0;  ///< the most to be generated
 };
 
 class Plan {

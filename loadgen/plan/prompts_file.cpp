@@ -13,15 +13,9 @@
 namespace loadgen {
 namespace {
 
-namespace fs = std::filesystem;
 constexpr std::size_t max_file_bytes = 64 * 1024 * 1024;
 constexpr std::size_t max_prompts = 1'000'000;
 constexpr std::size_t max_prompt_bytes = 1024 * 1024;
-
-/// True if `path` lies below `folder`; both are resolved already.
-bool is_inside(const fs::path& folder, const fs::path& path) {
-  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
-}
 
 struct Lines {
   std::vector<std::string> prompts;
@@ -48,18 +42,12 @@ Lines split(std::string_view text) {
 
 }  // namespace
 
-Result<std::vector<std::string>, std::string> read_prompts_file(const fs::path& folder, const std::string& file) {
+Result<std::vector<std::string>, std::string> read_prompts_file(const std::filesystem::path& folder,
+                                                                const std::string& file) {
   const auto refuse = [&](const std::string& why) -> Result<std::vector<std::string>, std::string> {
     return {boost::system::in_place_error, fmt::format("'{}' {}", file, why)};
   };
-  if (folder.empty()) return refuse("cannot be used here: there is no scenario file it could lie beside");
-  std::error_code ec;
-  const fs::path root = fs::canonical(folder, ec);
-  if (ec) return refuse(fmt::format("cannot be found: {}", ec.message()));
-  const fs::path path = fs::canonical(root / file, ec);
-  if (ec) return refuse(fmt::format("cannot be read from the scenario's folder: {}", ec.message()));
-  if (!is_inside(root, path)) return refuse("lies outside of the scenario's folder; put it beside the scenario");
-  TextFile read = read_text_file(path, max_file_bytes);
+  const TextFile read = read_text_beside(folder, file, max_file_bytes);
   if (!read.error.empty()) return refuse(read.error);
   std::string_view text = read.text;
   if (text.substr(0, 3) == "\xef\xbb\xbf") text.remove_prefix(3);

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "exporters/metrics/distribution.hpp"
+#include "loadgen/plan/length_draw.hpp"
 #include "loadgen/plan/level_profile.hpp"
 #include "loadgen/plan/units.hpp"
 
@@ -77,22 +78,28 @@ std::string requests_text(const Scenario& scenario) {
   return fmt::format("as fast as answers come: {:.0f} measured if each takes 1s", at_one_second);
 }
 
+std::string tokens_text(const Parameters& parameters) {
+  return parameters.drawn_tokens ? draw_text(*parameters.drawn_tokens) : std::to_string(parameters.max_new_tokens);
+}
+
 void write_mix(Out out, const Scenario& scenario) {
   double total = 0;
-  std::size_t name_width = 5, model_width = 5;
+  std::size_t name_width = 5, model_width = 5, tokens_width = 6;
   for (const MixEntry& entry : scenario.mix) {
     total += entry.weight;
     name_width = std::max(name_width, entry.name.size());
     model_width = std::max(model_width, entry.model.size());
+    tokens_width = std::max(tokens_width, tokens_text(entry.parameters).size());
   }
-  fmt::format_to(out, "\n  {:<{}}  {:>6}  {:<18}  {:<6}  {:<{}}  {:<9}  {:>6}  {:>7}  {}\n", "entry", name_width,
-                 "share", "route", "answer", "model", model_width, "scenario", "tokens", "prompts", "target");
+  fmt::format_to(out, "\n  {:<{}}  {:>6}  {:<18}  {:<6}  {:<{}}  {:<9}  {:>{}}  {:>7}  {}\n", "entry", name_width,
+                 "share", "route", "answer", "model", model_width, "scenario", "tokens", tokens_width, "prompts",
+                 "target");
   for (const MixEntry& entry : scenario.mix) {
     fmt::format_to(out, "  {:<{}}  {:>5.1f}%  {:<18}  {:<6}  {:<{}}  {:<9}  {:>6}  {:>7}  {}\n", entry.name, name_width,
                    100 * entry.weight / total, label(entry.route),
                    entry.delivery == Delivery::stream ? "stream" : "whole", entry.model.empty() ? "-" : entry.model,
-                   model_width, entry.scenario.empty() ? "-" : entry.scenario, entry.parameters.max_new_tokens,
-                   entry.prompts.size(), entry.target.url);
+                   model_width, entry.scenario.empty() ? "-" : entry.scenario, tokens_text(entry.parameters),
+                   tokens_width, entry.prompts.size(), entry.target.url);
   }
 }
 

@@ -20,6 +20,7 @@ namespace loadgen {
 using std::chrono::nanoseconds;
 
 struct EndpointTemplate;  // endpoint_template.hpp
+struct LengthDraw;        // length_draw.hpp
 class Pattern;            // pattern.hpp
 
 /// The wire protocol of a mix entry. `label()` spells it as flags and files do. `custom` is what an endpoint template
@@ -57,7 +58,8 @@ struct Target {
 
 /// Sampling parameters sent with a request; absent means the field is not sent.
 struct Parameters {
-  std::uint32_t max_new_tokens = 128;
+  std::uint32_t max_new_tokens = 128;              ///< with `drawn_tokens`: their mean
+  std::shared_ptr<const LengthDraw> drawn_tokens;  ///< max_new_tokens differs from request to request; null: it does not
   std::optional<double> temperature;
   std::optional<double> top_p;
   std::optional<std::int64_t> top_k;

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "loadgen/plan/endpoint_template.hpp"
+#include "loadgen/plan/length_draw.hpp"
 
 namespace loadgen {
 namespace {
@@ -102,6 +104,33 @@ TEST(RequestWriter, SendsWhatServersBesideOpenAiUnderstand) {
   EXPECT_EQ(body["ignore_eos"], true);
   EXPECT_EQ(body["min_tokens"], 64);
   EXPECT_EQ(body["stream_options"]["continuous_usage_stats"], true);
+}
+
+TEST(RequestWriter, FillsInANumberOfTokensOfEachRequest) {
+  Scenario scenario = one_entry(Route::openai_chat, Delivery::whole);
+  scenario.mix[0].parameters.drawn_tokens = std::make_shared<const LengthDraw>(*parse_length_draw("uniform(1, 2000)"));
+  const Plan plan(scenario);
+  std::set<std::uint32_t> seen;
+  for (std::uint64_t index = 0; index < 50; ++index) {
+    const Written w = written(scenario, index);
+    const auto body = nlohmann::json::parse(w.body);
+    ASSERT_TRUE(body["max_tokens"].is_number_unsigned()) << w.body;
+    EXPECT_EQ(body["max_tokens"], plan.request(index).tokens);
+    EXPECT_NE(w.head.find("\r\ncontent-length: " + std::to_string(w.body.size()) + "\r\n"), std::string::npos);
+    EXPECT_EQ(body["messages"][0]["content"], "Say \"hi\"\n你好");
+    seen.insert(plan.request(index).tokens);
+  }
+  EXPECT_GT(seen.size(), 40U);
+}
+
+TEST(RequestWriter, ATemplateMayHaveTheNumberBeforeThePromptAndInsideAText) {
+  EndpointTemplate endpoint;
+  endpoint.path = "/x";
+  endpoint.body = R"({"n":"{max_tokens}","text":"{prompt}","limits":["up to {max_tokens} tokens"]})";
+  Scenario scenario = one_entry(Route::custom, Delivery::whole);
+  scenario.mix[0].endpoint = std::make_shared<const EndpointTemplate>(endpoint);
+  scenario.mix[0].parameters.drawn_tokens = std::make_shared<const LengthDraw>(*parse_length_draw("uniform(7, 7)"));
+  EXPECT_EQ(written(scenario).body, R"({"n":7,"text":"Say \"hi\"\n你好","limits":["up to 7 tokens"]})");
 }
 
 }  // namespace
