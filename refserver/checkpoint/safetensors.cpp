@@ -104,6 +104,10 @@ CheckpointResult<SafetensorsFile> SafetensorsFile::open(const std::filesystem::p
   constexpr std::size_t prefix = 8;
   if (bytes.size() < prefix)
     return bad(file->path(), "", fmt::format("{} bytes are no safetensors file", bytes.size()));
+  constexpr std::string_view pointer = "version https://git-lfs";
+  if (std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()).starts_with(pointer)) {
+    return bad(file->path(), "", "a git-lfs pointer instead of weights; run git lfs pull in its folder");
+  }
   std::uint64_t length = 0;
   for (std::size_t i = 0; i < prefix; ++i) length |= std::to_integer<std::uint64_t>(bytes[i]) << 8 * i;
   if (length > kMaxHeaderBytes) {

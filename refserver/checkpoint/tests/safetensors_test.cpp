@@ -139,6 +139,7 @@ TEST_F(SafetensorsFileTest, GivesTheBytesOfATensor) {
 TEST_F(SafetensorsFileTest, RefusesFilesThatEndEarlyOrClaimTooMuch) {
   EXPECT_THAT(open(""), HasSubstr("0 bytes are no safetensors file"));
   EXPECT_THAT(open("1234567"), HasSubstr("7 bytes are no safetensors file"));
+  EXPECT_THAT(open("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"), HasSubstr("git lfs pull"));
   EXPECT_THAT(open(file_of(1000, kTwo, "")), HasSubstr("a header of 1000 bytes in a file of"));
   EXPECT_THAT(open(file_of(100'000'001, kTwo, "")), HasSubstr("the limit is 100000000"));
   EXPECT_THAT(open(file_of(~std::uint64_t{0}, kTwo, "")), HasSubstr("the limit is 100000000"));
