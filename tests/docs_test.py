@@ -1,8 +1,17 @@
 #!/usr/bin/env python3
-"""Checks that the pages do not lie about files: every relative link leads somewhere, every exit code is listed."""
+"""Checks that the pages do not lie: every relative link leads somewhere, every exit code is listed, every block of commands on
+the pages below does what the page shows, or says why nobody tried.
+"""
 import re
+import shutil
+import time
+import urllib.error
+import urllib.request
 
 import harness
+from doc_blocks import Block, Reader, blocks, is_as_shown
+
+RUN = ("docs/api.md", "docs/deploy.md", "docs/monitoring.md")
 
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([\w-]+))?\)")
 
@@ -36,6 +45,92 @@ class DocsTest(harness.Test):
             codes = re.findall(r"= (\d+),", (harness.SOURCE / program / "exit_code.hpp").read_text())
             self.assertGreater(len(codes), 2)
             self.assertLessEqual(set(codes), listed, program)
+
+
+class BlocksTest(harness.Test):
+    """The reading of blocks itself: what is not run must not look as if it were."""
+
+    def test_blocks_are_found_with_their_markers_and_outputs(self):
+        page = "x\n```sh\na\nb\n```\n```json\n{}\n```\n\n<!-- untested: needs a GPU -->\n```sh\nc\n```\n\n```json\n{}\n```\n"
+        self.assertEqual(blocks(page), [Block(2, "a\nb", None, "{}"), Block(11, "c", "<!-- untested: needs a GPU -->", None)])
+        self.assertEqual([b.reason for b in blocks(page)], [None, "needs a GPU"])
+
+    def test_outputs_are_compared_whole(self):
+        self.assertTrue(is_as_shown('{"a":12,"b":[]}\n', '{"a":…,"b":[]}'))
+        for wrong in ('{"a":12,"b":[1]}', 'x{"a":12,"b":[]}', '{"a":12,"b":[]}x', ""):
+            self.assertFalse(is_as_shown(wrong, '{"a":…,"b":[]}'))
+
+    def test_a_failing_command_fails(self):
+        with Reader() as reader:
+            self.assertRaises(AssertionError, reader.run, Block(1, "false | true\ntrue"))
+            self.assertRaises(AssertionError, reader.run, Block(1, "false\ntrue"))
+            self.assertEqual(reader.run(Block(1, "ls docs/api.md")), "docs/api.md\n")
+
+
+class Examples(harness.Test):
+    def test_every_block_is_run_or_says_why_not(self):
+        pages = [p for p in RUN if (harness.SOURCE / p).exists()]
+        self.assertIn("docs/api.md", pages)
+        for page in pages:
+            for block in blocks((harness.SOURCE / page).read_text()):
+                where = f"{page}:{block.line}"
+                if block.marker:
+                    self.assertTrue(block.reason or block.tested_by, f"{where}: {block.marker}")
+                if block.reason:
+                    self.assertGreater(len(block.reason), 10, where)
+                if block.tested_by:
+                    self.assertTrue((harness.SOURCE / block.tested_by).is_file(), where)
+
+    def follow(self, page, reader):
+        """Runs what is to be run, in order; returns how many blocks that were."""
+        ran = 0
+        for block in blocks((harness.SOURCE / page).read_text()):
+            if block.reason or block.tested_by:
+                continue
+            ran += 1
+            if block.is_server:
+                reader.start(block)
+                wait_until_well(next(reversed(reader.ports.values())))
+                continue
+            missing = [w for w in ("curl", "docker-compose", "promtool") if w in block.commands and not shutil.which(w)]
+            if missing:
+                print(f"note: {page}:{block.line} not run, {missing[0]} is not installed")
+                continue
+            output = reader.run(block)
+            if block.expected is not None:
+                self.assertTrue(is_as_shown(output, block.expected), f"{page}:{block.line}: {block.commands}\n{output}")
+        return ran
+
+    def test_the_http_interface(self):
+        with Reader() as reader, harness.Server(ttft="5ms", gap="1ms", models=("qwen2",)) as qwen2, \
+                harness.Server(ttft="5ms", gap="1ms", models=("llama3",)) as llama3:
+            reader.ports = {"8081": qwen2.url.rsplit(":", 1)[1], "8082": llama3.url.rsplit(":", 1)[1]}
+            self.assertGreater(self.follow("docs/api.md", reader), 20)
+
+    def test_the_http_interface_shows_every_route(self):
+        text = (harness.SOURCE / "docs/api.md").read_text()
+        table = (harness.SOURCE / "refserver/http/route_table.cpp").read_text()
+        routes = set(re.findall(r'(?:PostRoute|GetRoute)\{"([^"]+)"', table))
+        self.assertGreater(len(routes), 15)
+        asked = set()
+        for block in blocks(text):
+            for path in re.findall(r"http://127\.0\.0\.1:8080(/[\w./-]*)?", block.commands):
+                asked.add(path or "/health")
+        self.assertEqual(routes - asked, set())
+
+    def test_deploying(self):
+        with Reader() as reader:
+            self.assertGreater(self.follow("docs/deploy.md", reader), 2)
+
+
+def wait_until_well(port):
+    for _ in range(500):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10).close()
+            return
+        except urllib.error.URLError:
+            time.sleep(0.02)
+    raise AssertionError(f"the server on port {port} is not well")
 
 
 if __name__ == "__main__":
