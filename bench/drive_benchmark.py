@@ -6,11 +6,12 @@
   whole   CPU per request of answers that are not streamed: loadgen (--record summary) and wrk, same server
   pacing  lateness of Poisson arrivals: loadgen's sends and a loop over one timerfd that sends nothing
   many    10,000 streams open at once: memory per stream, tokens lost, out of order or sharing a read
+  rate    token events per second that arrive on one core of the generator, as many as the server's core gives out
 
 Each client is pinned to one core and the server to the other; rounds are interleaved and medians compared. Raw figures, the
 machine and its load average go into --out. Needs the bench preset's build (PLUMBLINE_BIN names another folder of binaries).
 
-usage: drive_benchmark.py events|whole|pacing|many [--rounds 3] [--streams 1000] ... [--out FILE.json]
+usage: drive_benchmark.py events|whole|pacing|many|rate [--rounds 3] [--streams 1000] ... [--out FILE.json]
 """
 import argparse
 import contextlib
@@ -176,24 +177,44 @@ def bench_many(args):
     return rounds, {k: median(rounds, "loadgen", k) for k in ("kib_per_stream", "cpu_us_per_event", "coalesced_share")}
 
 
+def bench_rate(args):
+    """Rates asked for and rates that came. Where fewer came the server's core was the limit, unless the generator's was (io_cpu)."""
+    rounds = []
+    for _ in range(args.rounds):
+        for rate in args.rates:
+            gap_us = args.streams * 1_000_000 // rate
+            tokens = args.seconds * 1_000_000 // gap_us
+            with token_server(ttft_us=500_000, gap_us=gap_us, spread_us=gap_us, tokens=tokens) as port:
+                s = loadgen(port, "--route", "tgi-stream", "--concurrency", args.streams, "--requests", args.streams, "--warmup", "0s",
+                            "--max-new-tokens", tokens)
+            check_tokens(s, args.streams, tokens)
+            streamed_s = (s["metrics"]["e2e"]["mean"] - s["metrics"]["ttft"]["mean"]) / 1000
+            checks = {c["name"]: c["value"] for c in s["validity"]["checks"]}
+            rounds.append({"client": f"loadgen {rate}", "load": os.getloadavg()[0], "events_per_s": args.streams * (tokens - 1) / streamed_s,
+                           "io_cpu": checks["io_cpu"], "cpu_us_per_event": s["cpu_s"] / (args.streams * tokens) * 1e6, **facts(s)})
+            print(rounds[-1], flush=True)
+    return rounds, {f"{rate} {k}": median(rounds, f"loadgen {rate}", k) for rate in args.rates for k in ("events_per_s", "io_cpu")}
+
+
 def median(rounds, client, key):
     return statistics.median(r[key] for r in rounds if r["client"] == client)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("events", "whole", "pacing", "many"))
+    parser.add_argument("what", choices=("events", "whole", "pacing", "many", "rate"))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--streams", type=int)
     parser.add_argument("--waves", type=int, default=1)
     parser.add_argument("--tokens", type=int)
     parser.add_argument("--gap-us", type=int)
     parser.add_argument("--rate", type=int, default=2000)
+    parser.add_argument("--rates", type=int, nargs="+", default=[50_000, 100_000, 150_000], help="of the part 'rate': events a second")
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--asyncio", help="a Python that has aiohttp")
     parser.add_argument("--out", help="write the raw figures here")
     args = parser.parse_args()
-    defaults = {"many": (10_000, 50, 200_000)}.get(args.what, (1000, 100, 20_000))
+    defaults = {"many": (10_000, 50, 200_000), "rate": (3000, None, None)}.get(args.what, (1000, 100, 20_000))
     args.streams, args.tokens, args.gap_us = (given or default for given, default in
                                               zip((args.streams, args.tokens, args.gap_us), defaults))
     load = os.getloadavg()

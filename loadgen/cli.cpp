@@ -31,7 +31,7 @@ struct Arguments {
   ScenarioFlags flags;
   Text out, record;
   ExportFlags exports;
-  Text shard, start_at, truth, slowest;
+  Text shard, start_at, start_file, truth, slowest;
   Text server, true_ttft, true_gap;
   std::vector<std::string> merged;
   bool allow_degraded = false;
@@ -123,8 +123,9 @@ void add_run(CLI::App& app, Arguments& arguments) {
            "summary: no requests.jsonl and no points.lp (default all)", keep);
   add_text(run, "--slowest", arguments.slowest, "N",
            "Keep the N slowest requests whole, token by token, in slowest.jsonl; 0: none (default 20)", keep);
-  add_text(run, "--truth", arguments.truth, "FILE",
-           "Compare with the server's own record, refserver's --truth-log, after the run", "Judging");
+  add_text(run, "--truth", arguments.truth, "FILE|stream",
+           "Compare with the server's own record: refserver's --truth-log, or what its answers say when asked",
+           "Judging");
   add_export_flags(run, arguments.exports);
   add_text(run, "--threads", flags.threads, "N", "I/O threads; 0: half of the cores (default)", "Generator");
   add_text(run, "--index-header", flags.index_header, "NAME",
@@ -136,6 +137,8 @@ void add_run(CLI::App& app, Arguments& arguments) {
            several);
   add_text(run, "--start-at", arguments.start_at, "UNIX-TIME",
            "Start all processes at this instant, seconds since 1970; needed with several", several);
+  add_text(run, "--start-file", arguments.start_file, "FILE",
+           "The same, once this file appears and holds the instant; needs --out", several);
 }
 
 void add_others(CLI::App& app, Arguments& arguments) {
@@ -189,6 +192,21 @@ const char* environment(const char* name) {
   return std::getenv(name);
 }
 
+/// When to start, or the file that will say so; what is wrong with them, or empty.
+std::string read_start(const Arguments& arguments, RunCommand& command) {
+  const auto start_at = read_start_at(arguments.start_at, environment);
+  if (!start_at) return "--start-at: " + start_at.error();
+  command.start_at_ns = *start_at;
+  const char* const variable = environment("LOADGEN_START_FILE");
+  if (arguments.start_file) command.start_file = *arguments.start_file;
+  if (!arguments.start_file && variable != nullptr) command.start_file = variable;
+  if (!command.start_file) return {};
+  if (command.start_file->empty()) return "--start-file: (or LOADGEN_START_FILE) must not be empty";
+  if (command.start_at_ns) return "--start-file: (or LOADGEN_START_FILE) excludes --start-at and LOADGEN_START_AT";
+  if (!arguments.out) return "--out: is missing: with --start-file no folder can be named by the start";
+  return {};
+}
+
 /// Fills in which part of the plan this process sends; false, with the message printed, if that makes no sense.
 bool read_sharding(const Arguments& arguments, RunCommand& command) {
   const auto refuse = [](const char* flag, const std::string& message) {
@@ -197,16 +215,17 @@ bool read_sharding(const Arguments& arguments, RunCommand& command) {
   };
   auto shard = identify_shard(arguments.shard, environment);
   if (!shard) return refuse("--shard", shard.error());
-  const auto start_at = read_start_at(arguments.start_at, environment);
-  if (!start_at) return refuse("--start-at", start_at.error());
   command.shard = std::move(*shard);
-  command.start_at_ns = *start_at;
+  if (const std::string wrong = read_start(arguments, command); !wrong.empty()) {
+    bad_usage(wrong + '\n');
+    return false;
+  }
   if (command.shard.is_alone()) return true;
   const std::string who =
       fmt::format("this is shard {}/{} (from {})", command.shard.index, command.shard.count, command.shard.source);
-  if (!command.start_at_ns)
+  if (!command.start_at_ns && !command.start_file)
     return refuse("--start-at", fmt::format("is missing: {}, and all of them must start at one instant; give all "
-                                            "--start-at $(( $(date +%s) + 15 )) or LOADGEN_START_AT",
+                                            "--start-at $(( $(date +%s) + 15 )) or LOADGEN_START_AT, or --start-file",
                                             who));
   if (!command.scenario.warmup)
     return refuse("--warmup", fmt::format("is missing: {}, and no shard knows when the whole load is steady", who));
@@ -215,6 +234,14 @@ bool read_sharding(const Arguments& arguments, RunCommand& command) {
     return refuse("--shard",
                   fmt::format("{} users cannot be dealt to {} shards", closed->concurrency, command.shard.count));
   return true;
+}
+
+/// Where the server's own record comes from: a file, or its answers, which are asked for it.
+void read_truth(const Arguments& arguments, RunCommand& command) {
+  command.truth_in_answers = arguments.truth == "stream";
+  if (arguments.truth && !command.truth_in_answers) command.truth_file = *arguments.truth;
+  if (!command.truth_in_answers) return;
+  for (MixEntry& entry : command.scenario.mix) entry.headers.emplace_back("x-plumbline-truth", "1");
 }
 
 Command make_run(const Arguments& arguments) {
@@ -241,8 +268,8 @@ Command make_run(const Arguments& arguments) {
   const auto slowest = parse_count(arguments.slowest.value_or("20"), 10'000);
   if (!slowest) return bad_flag("--slowest", "must be a whole number from 0 to 10000");
   command.slowest = static_cast<std::uint32_t>(*slowest);
-  if (arguments.truth) command.truth_file = *arguments.truth;
-  if (command.truth_file && command.exports.record == RecordLevel::summary)
+  read_truth(arguments, command);
+  if (arguments.truth && command.exports.record == RecordLevel::summary)
     return bad_flag("--truth", "needs every request, so it does not go with --record summary");
   return command;
 }

@@ -22,7 +22,9 @@ struct RunCommand {
   ProgressKind progress = ProgressKind::automatic;
   Shard shard;                                      ///< which part of the plan this process sends
   std::optional<std::int64_t> start_at_ns;          ///< common start of all processes, Unix time
+  std::optional<std::filesystem::path> start_file;  ///< will say when, instead of `start_at_ns`
   std::optional<std::filesystem::path> truth_file;  ///< the server's own record, to compare with
+  bool truth_in_answers = false;                    ///< the server's own record is asked for with each request
   std::uint32_t slowest = 20;                       ///< requests to keep whole
   bool only_show = false;                           ///< --dry-run: print the plan, send nothing
 };

@@ -42,7 +42,8 @@ long it is, and --warmup is then 0s. --dry-run shows them.
 
 With --shard K/N, or started by mpirun, srun, a Slurm or AWS array or an indexed
 Kubernetes job, this process sends its part of the plan; all must be given one
---start-at (or LOADGEN_START_AT) and --warmup. 'loadgen merge' adds up the results.
+--start-at (or LOADGEN_START_AT, or a --start-file that will say when) and --warmup.
+'loadgen merge' adds up the results.
 
 Durations are written 500ms, 15s, 1m30s. Percentiles without enough samples are
 not printed, and gates on them are inconclusive: p99 needs 662 requests.

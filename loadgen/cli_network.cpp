@@ -23,6 +23,8 @@ void add_network_flags(CLI::App& app, NetworkFlags& flags) {
   add("--client-key", flags.client_key, "FILE", "TLS: its key (default: in the same file)");
   app.add_flag("--insecure", flags.insecure, "TLS: take any certificate; the results say so")->group(group);
   add_many("--resolve", flags.resolve, "HOST:PORT:ADDR", "Reach HOST:PORT at this address; may be repeated");
+  add("--source-address", flags.source_address, "A,B,...",
+      "Connect from these addresses of this machine in turn, where the ports of one do not do");
   app.add_flag("--no-proxy", flags.no_proxy, "Ignore http_proxy, https_proxy and all_proxy")->group(group);
   add("--connect-timeout", flags.connect_timeout, "TIME", "Longest time until a connection is ready (default 5s)");
   add("--first-token-timeout", flags.first_token_timeout, "TIME",

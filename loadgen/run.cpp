@@ -23,6 +23,7 @@
 #include "loadgen/export/plan_hash.hpp"
 #include "loadgen/export/run_directory.hpp"
 #include "loadgen/export/truth_file.hpp"
+#include "loadgen/start_file.hpp"
 #include "loadgen/summarize/summary.hpp"
 #include "loadgen/summarize/truth.hpp"
 
@@ -38,7 +39,10 @@ class Outlets final : public RunListener {
   void on_interval(const RunFacts& facts, const Interval& interval) override {
     exports_.on_interval(scenario_, facts, interval);
     if (truth_ == nullptr) return;
-    for (const RequestRow& row : interval.rows) truth_->add_measured(row);
+    for (const RequestRow& row : interval.rows) {
+      truth_->add_measured(row);
+      add_answered_truth(facts.run_id, row.record);
+    }
   }
   void on_checkpoint(const RunTotals& totals) override { exports_.on_checkpoint(scenario_, totals); }
   void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind, const std::string& text) override {
@@ -46,11 +50,23 @@ class Outlets final : public RunListener {
   }
   void on_progress(const ProgressSnapshot& snapshot) override { progress_.show(snapshot); }
 
+  std::uint64_t damaged_truths() const noexcept { return damaged_truths_; }
+
  private:
+  /// What the answer itself said, after the request is known to have been measured.
+  void add_answered_truth(const std::string& run_id, const RequestFacts& record) {
+    if (record.truth.empty() || record.phase != Phase::measure) return;
+    bool is_damaged = false;
+    const auto entry = parse_truth_line(record.truth, run_id, is_damaged);
+    damaged_truths_ += is_damaged ? 1 : 0;
+    if (entry) truth_->add_true(entry->index, entry->times);
+  }
+
   const Scenario& scenario_;
   RunExport& exports_;
   ProgressView& progress_;
   TruthMatcher* truth_;
+  std::uint64_t damaged_truths_ = 0;
 };
 
 std::string make_run_id() {
@@ -112,6 +128,13 @@ TruthComparison compare_with_truth(const std::filesystem::path& path, const std:
   return comparison;
 }
 
+TruthComparison answered_truth(const TruthMatcher& matcher, std::uint64_t damaged) {
+  TruthComparison comparison = matcher.compare();
+  comparison.source = "the answers";
+  comparison.unreadable = damaged;
+  return comparison;
+}
+
 ExitCode not_started(const RunCommand& command) {
   abandon_run_directory(command.exports.out_dir);
   return complain(ExitCode::too_late,
@@ -129,9 +152,20 @@ void announce(const RunCommand& command, const std::string& run_id) {
              run_id);
 }
 
+/// The common start where a file is to say it; the reason where it does not.
+Result<void, std::string> learn_start(RunCommand& command) {
+  constexpr std::chrono::hours longest_wait(1);
+  if (!command.start_file) return {};
+  fmt::print(stderr, "armed: waiting for {} to say when to start\n", command.start_file->string());
+  const auto at = await_start_file(*command.start_file, longest_wait);
+  if (!at) return {boost::system::in_place_error, at.error()};
+  command.start_at_ns = *at;
+  return {};
+}
+
 }  // namespace
 
-ExitCode run_load(const RunCommand& command) {
+ExitCode run_load(RunCommand command) {
   block_signals();
   raise_file_limit();
   const auto addresses = preflight(command.scenario);
@@ -147,12 +181,17 @@ ExitCode run_load(const RunCommand& command) {
     return complain(ExitCode::error, exports.error());
   }
 
+  if (const auto known = learn_start(command); !known) {
+    abandon_run_directory(command.exports.out_dir);
+    return complain(ExitCode::too_late, known.error() + "; nothing was sent");
+  }
   const std::string run_id = run_id_of(command);
   announce(command, run_id);
   const Plan plan(command.scenario);
   const auto progress = make_progress_view(command.progress);
   TruthMatcher truth;
-  Outlets outlets(plan.scenario(), **exports, *progress, command.truth_file ? &truth : nullptr);
+  Outlets outlets(plan.scenario(), **exports, *progress,
+                  command.truth_file || command.truth_in_answers ? &truth : nullptr);
   Conductor conductor(plan, *addresses,
                       {command.exports.record, run_id, command.shard, command.slowest, command.start_at_ns}, outlets);
   const auto conducted = conductor.conduct();
@@ -163,6 +202,7 @@ ExitCode run_load(const RunCommand& command) {
   Summary summary = summarize(plan.scenario(), totals, read_host_facts());
   for (const std::string& warning : preflight_warnings(command.scenario, command.shard.count))
     summary.warnings.push_back(warning);
+  if (command.truth_in_answers) summary.truth = answered_truth(truth, outlets.damaged_truths());
   if (command.truth_file) summary.truth = compare_with_truth(*command.truth_file, run_id, truth);
   const auto finished = (*exports)->finish(plan.scenario(), totals, summary);
   const Colour colour = isatty(STDOUT_FILENO) != 0 ? Colour::ansi : Colour::none;

@@ -7,6 +7,6 @@
 namespace loadgen {
 
 /// Runs to the end, writes the run directory, prints the final table. Errors are printed on stderr.
-ExitCode run_load(const RunCommand& command);
+ExitCode run_load(RunCommand command);
 
 }  // namespace loadgen

@@ -3,7 +3,7 @@
 import pathlib
 
 import harness
-from harness import loadgen, run_dir
+from harness import Server, load, loadgen, run_dir
 
 SMOKE = harness.SOURCE / "scenarios" / "smoke.yaml"
 
@@ -52,6 +52,34 @@ class Calibrate(harness.Test):
             self.assertEqual(loadgen("calibrate", SMOKE, "--true-ttft", "soon").code, 64)
             self.assertEqual(loadgen("calibrate").code, 64)
             self.assertFalse(pathlib.Path(out / "summary.json").exists())
+
+
+class TruthInAnswers(harness.Test):
+    def drive(self, url, out, *more):
+        return load(out, "--target", url, "--model", "qwen2", "--concurrency", 3, "--requests", 12, "--warmup", "0s",
+                    "--max-new-tokens", 6, *more)
+
+    def test_streams_and_whole_answers_bring_it(self):
+        for route, metrics in (("tgi-stream", ("ttft", "tpot", "e2e")), ("openai-chat", ("ttft", "tpot", "e2e")), ("tgi", ("e2e",))):
+            with self.subTest(route), Server(ttft="40ms", gap="5ms") as server, run_dir() as out:
+                run = self.drive(server.url, out, "--route", route, "--truth", "stream")
+                self.assertIn(run.code, (0, 4), run)
+                truth = run.summary["truth"]
+                self.assertEqual((truth["matched"], truth["missing_in_truth"], truth["missing_in_run"], truth["unreadable_lines"]), (12, 0, 0, 0))
+                for metric in metrics:
+                    self.assertGreater(truth["metrics"][metric]["max"]["true"], 4.9)
+                    self.assertGreater(truth["metrics"][metric]["max"]["measured"], 4.9)
+                logged = {t["client_id"] for t in server.truth()}
+                self.assertEqual(len(logged), 12, "the server's own file knows the same requests")
+
+    def test_a_server_that_does_not_say(self):
+        with Server("--strict-tgi") as server, run_dir() as out:
+            run = self.drive(server.url, out, "--route", "tgi-stream", "--truth", "stream")
+            self.assertIn(run.code, (0, 4), run)
+            self.assertEqual((run.summary["truth"]["matched"], run.summary["truth"]["missing_in_truth"]), (0, 12))
+        run = loadgen("run", SMOKE, "--truth", "stream", "--record", "summary")
+        self.assertEqual(run.code, 64, run)
+        self.assertIn("--truth", run.stderr)
 
 
 if __name__ == "__main__":

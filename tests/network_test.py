@@ -34,7 +34,7 @@ class Certificates:
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="certificates-"))
         self.run("req", "-x509", *self.new_key("ca"), "-subj", "/CN=Test CA", "-days", "2")
-        self.sign("server", "DNS:localhost,IP:127.0.0.1", "-days", "2")
+        self.sign("server", "DNS:localhost,IP:127.0.0.1,IP:::1", "-days", "2")
         self.sign("other", "DNS:other.example", "-days", "2")
         self.sign("client", "DNS:client.example", "-days", "2")
         self.sign("expired", "DNS:localhost,IP:127.0.0.1", "-days", "-1")
@@ -86,7 +86,7 @@ class ProxyServer:
                 if not self.allowed():
                     return
                 host, port = self.path.rsplit(":", 1)
-                with socket.create_connection((host, int(port))) as upstream:
+                with socket.create_connection((host.strip("[]"), int(port))) as upstream:
                     self.send_response(200, "Connection established")
                     self.end_headers()
                     sides = {self.connection: upstream, upstream: self.connection}
@@ -131,6 +131,40 @@ class ProxyServer:
     def __exit__(self, *_):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Relay:
+    """Passes bytes on from another kind of address, an IPv6 port or a unix socket, to a server on 127.0.0.1. `seen`: connections."""
+
+    def __init__(self, family, address, port):
+        self.listener = socket.socket(family)
+        self.listener.bind(address)
+        self.listener.listen(64)
+        self.to, self.seen = ("127.0.0.1", port), 0
+        self.port = self.listener.getsockname()[1] if family == socket.AF_INET6 else None
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):  # closed: the test is over
+            while True:
+                near, _ = self.listener.accept()
+                self.seen += 1
+                far = socket.create_connection(self.to)
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self.copy, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def copy(one, other):
+        with one, contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
 
 
 def chat(handler, _, body):
@@ -210,6 +244,63 @@ class Network(harness.Test):
                       self.certificates["client.pem"], "--client-key", self.certificates["server.key"], env=NO_PROXIES)
         self.assertEqual(run.code, 69)
         self.assertIn("key values mismatch", run.stderr)
+
+    def test_ipv6_and_unix_sockets_under_tls(self):
+        ca = ("--ca-file", self.certificates["ca.pem"])
+        context = self.certificates.context("server")
+        with WireServer(chat, context=context) as server, tempfile.TemporaryDirectory() as folder:
+            with Relay(socket.AF_INET6, ("::1", 0), server.port) as six, run_dir() as out:
+                self.assertAllOk(self.drive(out, f"https://[::1]:{six.port}", *ca))
+                self.assertGreater(six.seen, 0)
+                self.assertEqual({h["host"] for _, h, _ in server.requests}, {f"[::1]:{six.port}"})
+            path = pathlib.Path(folder) / "server.sock"
+            with Relay(socket.AF_UNIX, str(path), server.port) as local, run_dir() as out:
+                run = self.drive(out, f"unix+tls:{path}", *ca)  # localhost stands in the certificate
+                self.assertAllOk(run)
+                self.assertGreater(local.seen, 0)
+                self.assertEqual({r["stamp_source"] for r in run.requests}, {"user"})
+            with Relay(socket.AF_UNIX, str(path) + "2", server.port), run_dir() as out:
+                run = self.drive(out, f"unix+tls:{path}2", *ca, "--host", "elsewhere.example")
+                self.assertEqual(run.code, 69, repr(run))
+                self.assertIn("not for 'elsewhere.example'", run.stderr)
+        with WireServer(chat, context=self.certificates.context("other")) as server:
+            with Relay(socket.AF_INET6, ("::1", 0), server.port) as six, run_dir() as out:
+                run = self.drive(out, f"https://[::1]:{six.port}", *ca)
+                self.assertEqual(run.code, 69, repr(run))
+                self.assertIn("not for '::1'", run.stderr)
+
+    def test_ipv6_and_unix_sockets_beside_proxies(self):
+        ca = ("--ca-file", self.certificates["ca.pem"])
+        with WireServer(chat) as plain, WireServer(chat, context=self.certificates.context("server")) as secure, ProxyServer() as proxy, \
+                Relay(socket.AF_INET6, ("::1", 0), proxy.port) as proxy6, tempfile.TemporaryDirectory() as folder:
+            with Relay(socket.AF_INET6, ("::1", 0), secure.port) as six, run_dir() as out:
+                self.assertAllOk(self.drive(out, f"https://[::1]:{six.port}", *ca, env={"https_proxy": f"http://127.0.0.1:{proxy.port}"}))
+                self.assertEqual(set(proxy.seen), {("CONNECT", f"[::1]:{six.port}")})
+            proxy.seen.clear()
+            with run_dir() as out:  # the proxy itself has an IPv6 address
+                self.assertAllOk(self.drive(out, plain.url, env={"http_proxy": f"http://[::1]:{proxy6.port}"}))
+                self.assertEqual(set(proxy.seen), {("POST", plain.url + "/v1/chat/completions")})
+            proxy.seen.clear()
+            path = pathlib.Path(folder) / "server.sock"
+            for target, server in ((f"unix:{path}", plain), (f"unix+tls:{path}", secure)):
+                path.unlink(missing_ok=True)
+                with Relay(socket.AF_UNIX, str(path), server.port), run_dir() as out:
+                    url = f"http://127.0.0.1:{proxy.port}"
+                    self.assertAllOk(self.drive(out, target, *ca, env={"http_proxy": url, "https_proxy": url, "all_proxy": url}))
+            self.assertEqual(proxy.seen, [], "no proxy can reach a socket of this machine")
+
+    def test_source_addresses(self):
+        with WireServer(chat) as server:
+            with run_dir() as out:
+                run = self.drive(out, server.url, "--source-address", "127.0.0.2,::1,127.0.0.3")
+                self.assertAllOk(run)
+                self.assertEqual(run.summary["scenario"]["source_addresses"], ["127.0.0.2", "::1", "127.0.0.3"])
+                self.assertEqual({r["connection"] for r in run.requests} - {1, 2, 3}, set())
+            for addresses, words in (("192.0.2.1", "192.0.2.1"), ("127.0.0.2,192.0.2.1", "192.0.2.1"), ("::1", "no source address is of that kind")):
+                with run_dir() as out:
+                    run = self.drive(out, server.url, "--source-address", addresses)
+                    self.assertEqual(run.code, 69, repr(run))
+                    self.assertIn(words, run.stderr)
 
     def test_tls_where_there_is_none(self):
         with WireServer(chat) as server, run_dir() as out:

@@ -2,9 +2,11 @@
 """One run by several processes: their requests are those of one process, merged numbers are theirs, and what is missing is said."""
 import concurrent.futures
 import json
+import pathlib
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import harness
@@ -42,6 +44,49 @@ def plan_of(requests):
 
 
 class Shards(harness.Test):
+    def test_a_file_says_when_to_start(self):
+        """The start is chosen once both processes wait for it; half a number is not taken for one."""
+        flags = ("--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s", "--max-new-tokens", 4, "--rate", 20, "--requests", 20)
+        with Server(ttft="10ms", gap="2ms") as server, run_dir() as out, tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "start"
+            shards = [start_loadgen("run", "--target", server.url, *flags, "--shard", f"{i}/2", "--out", out, "--quiet",
+                                    "--start-file", file) for i in range(2)]
+            for process in shards:
+                self.assertIn(f"waiting for {file}", process.stderr.readline())
+            start = start_at()
+            file.write_text(f"{start}.25\n")
+            for process in shards:
+                _, errors = process.communicate(timeout=60)
+                self.assertIn(process.returncode, (0, 4), errors)
+            run = merge(out)
+            self.assertIn(run.code, (0, 4), run)
+            self.assertEqual(run.summary["shards"]["degraded"], [])
+            self.assertEqual(run.summary["counts"]["measured"], 20)
+            self.assertEqual(len(server.truth()), 20)
+            with open(out / "shard-0" / "summary.json") as f:
+                self.assertRegex(json.load(f)["wall_start"], r"\.25")
+
+    def test_a_start_file_that_says_nothing_useful(self):
+        flags = ("--route", "tgi", "--warmup", "0s", "--rate", 5, "--requests", 5)
+        with Server() as server, run_dir() as out, tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "start"
+            for text, words in (("soon\n", "must be seconds since 1970"), ("x" * 5000, "larger than"), (f"{int(time.time()) - 10}", "more than a second ago")):
+                file.write_text(text)
+                run = load(out, "--target", server.url, *flags, "--start-file", file)
+                self.assertEqual(run.code, 75, run)
+                self.assertIn(words, run.stderr)
+                self.assertFalse(out.exists(), "it left nothing")
+            file.unlink()
+            process = start_loadgen("run", "--target", server.url, *flags, "--quiet", "--out", out, "--start-file", file)
+            self.assertIn("waiting for", process.stderr.readline())
+            process.terminate()
+            _, errors = process.communicate(timeout=30)
+            self.assertEqual(process.returncode, 75, errors)
+            for more, words in (((), "--out: is missing"), (("--out", out, "--start-at", "5000000000"), "excludes --start-at")):
+                run = loadgen("run", "--target", server.url, *flags, "--start-file", file, *more)
+                self.assertEqual(run.code, 64, run)
+                self.assertIn(words, run.stderr)
+
     def test_any_number_of_shards_sends_the_plan_of_one_process(self):
         plans, offsets, measured = {}, {}, {}
         flags = ("--rate", 60, "--arrivals", "gamma", "--cv", 2, "--requests", 150, "--seed", 11)

@@ -41,6 +41,7 @@ class Connection final : public Watcher {
   Exchange* exchange = nullptr;  ///< whose request it carries; null while idle
   std::size_t position = 0;      ///< in the list that owns it
   std::int64_t idle_since_ns = 0;
+  std::uint64_t number = 0;  ///< tells it from all others of the process
 
   State state() const noexcept { return state_; }
   std::size_t target() const noexcept { return target_; }

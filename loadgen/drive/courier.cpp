@@ -28,10 +28,11 @@ void acknowledge_lazily(int socket) noexcept {
 
 }  // namespace
 
-Courier::Courier(EventLoop& loop, Client& client, std::vector<Endpoint> endpoints)
+Courier::Courier(EventLoop& loop, Client& client, std::vector<Endpoint> endpoints, SourceAddresses sources)
     : loop_(loop),
       client_(client),
       endpoints_(std::move(endpoints)),
+      sources_(std::move(sources)),
       pool_(endpoints_.size()),
       ahead_(endpoints_.size()) {
   measure_clocks();
@@ -47,6 +48,7 @@ void Courier::measure_clocks() noexcept {
 // ----------------------------------------------------------------------------------------------------------
 
 void Courier::carry(Exchange& exchange, std::size_t target, std::string_view request) {
+  exchange.record.request_bytes = request.size();
   if (auto idle = take_idle(target, exchange.record.stamps.dispatch)) {
     exchange.on_reused_connection();
     Connection& connection = *idle;
@@ -79,22 +81,36 @@ std::unique_ptr<Connection> Courier::take_idle(std::size_t target, std::int64_t 
   return nullptr;
 }
 
+/// A socket that is connected to `endpoint` (`error` 0) or about to be (EINPROGRESS). Where one source address has no
+/// port left for this target, the next one may.
+FileDescriptor Courier::connect_to(const Endpoint& endpoint, int& error) {
+  FileDescriptor socket;
+  std::size_t left = sources_.count(endpoint.family());
+  do {
+    socket = FileDescriptor(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    error = socket.is_open() ? 0 : errno;
+    if (error != 0) return socket;
+    if (endpoint.family() != AF_UNIX) {
+      set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+      enable_receive_stamps(socket.get());
+    }
+    error = sources_.bind_next(socket.get(), endpoint.family());
+    if (error == 0) error = ::connect(socket.get(), endpoint.raw(), endpoint.size) == 0 ? 0 : errno;
+  } while (error == EADDRNOTAVAIL && left-- > 1);
+  return socket;
+}
+
 std::unique_ptr<Connection> Courier::open(std::size_t target, int& error) {
   const Endpoint& endpoint = endpoints_[target];
-  FileDescriptor socket(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  error = socket.is_open() ? 0 : errno;
-  if (error != 0) return nullptr;
-  if (endpoint.family() != AF_UNIX) {
-    set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-    enable_receive_stamps(socket.get());
-  }
-  error = ::connect(socket.get(), endpoint.raw(), endpoint.size) == 0 ? 0 : errno;
+  FileDescriptor socket = connect_to(endpoint, error);
   if (error != 0 && error != EINPROGRESS) return nullptr;
   const bool is_open = error == 0 && endpoint.way == nullptr;
   const auto state = is_open ? Connection::State::open : Connection::State::connecting;
   ConnectionOwner& owner = *this;
   auto transport = make_transport(std::move(socket), endpoint.way.get());
   auto connection = std::make_unique<Connection>(owner, target, std::move(transport), state);
+  connection->number = next_number_;
+  next_number_ += number_step_;
   error = connection->update_interest(loop_);
   return error == 0 ? std::move(connection) : nullptr;
 }
@@ -143,6 +159,7 @@ void Courier::send(Connection& connection, std::string_view request) {
   exchange.on_sending(monotonic_ns());
   int error = connection.write(request);
   const std::int64_t now = monotonic_ns();
+  exchange.on_written(now);
   if (error == 0 && connection.has_unsent()) {
     error = connection.update_interest(loop_);
   } else if (error == 0) {
@@ -217,7 +234,10 @@ void Courier::on_unwanted(Connection& connection) {
 // ----------------------------------------------------------------------------------------------------------
 
 void Courier::attach(Exchange& exchange, std::unique_ptr<Connection> connection) {
-  if (connection) connection->exchange = &exchange;
+  if (connection) {
+    connection->exchange = &exchange;
+    exchange.record.connection = connection->number;
+  }
   exchange.position = active_.size();
   active_.push_back({exchange.deadline_ns(), &exchange, std::move(connection)});
 }

@@ -15,6 +15,7 @@
 #include "loadgen/drive/endpoint.hpp"
 #include "loadgen/drive/event_loop.hpp"
 #include "loadgen/drive/exchange.hpp"
+#include "loadgen/drive/source_addresses.hpp"
 
 namespace loadgen {
 
@@ -35,7 +36,14 @@ class Courier final : private ConnectionOwner {
   };
 
   /// `loop` and `client` outlive it; `endpoints` are the distinct targets.
-  Courier(EventLoop& loop, Client& client, std::vector<Endpoint> endpoints);
+  Courier(EventLoop& loop, Client& client, std::vector<Endpoint> endpoints, SourceAddresses sources = {});
+
+  /// Connections are numbered `first`, `first + step`, ... (from 1 by ones until this is called): several couriers of a
+  /// process can share one row of numbers.
+  void number_connections(std::uint64_t first, std::uint64_t step) noexcept {
+    next_number_ = first;
+    number_step_ = step;
+  }
 
   /// Opens `count` idle connections to a target, a few at a time; `done` is called once, with all of them open or when
   /// one could not be opened. (That is no request's failure: the request that needs the connection reports it.)
@@ -81,6 +89,7 @@ class Courier final : private ConnectionOwner {
 
   std::unique_ptr<Connection> take_idle(std::size_t target, std::int64_t now_ns);
   std::unique_ptr<Connection> open(std::size_t target, int& error);
+  FileDescriptor connect_to(const Endpoint& endpoint, int& error);
   void send(Connection& connection, std::string_view request);
   void open_next_ahead(std::size_t target);
   void on_opened_ahead(Connection& connection, int error);
@@ -93,6 +102,8 @@ class Courier final : private ConnectionOwner {
   EventLoop& loop_;
   Client& client_;
   std::vector<Endpoint> endpoints_;
+  SourceAddresses sources_;
+  std::uint64_t next_number_ = 1, number_step_ = 1;  ///< of connections
   ConnectionPool pool_;
   RealtimeOffset offset_;
   std::vector<Active> active_;

@@ -67,6 +67,7 @@ void Exchange::on_sending(std::int64_t at_ns) noexcept {
 
 void Exchange::on_bytes(std::string_view bytes, const Arrival& arrival) {
   note_arrival(arrival);
+  record.response_bytes += bytes.size();
   const std::size_t before = record.events.size();
   const std::size_t used = http_.feed(bytes, [&](std::string_view part) {
     if (!head_seen_) on_head(arrival.at_ns);
@@ -151,6 +152,7 @@ void Exchange::on_end(std::int64_t at_ns) {
   } else if (!record.streamed) {
     answer_.on_whole_body(body_);
   }
+  if (record.truth.empty()) record.truth = is_stream ? sse_.truth() : http_.head().truth;
   answer_.finish_complete(at_ns);
   if (!record.streamed && record.token_source == TokenSource::none && http_.head().generated_tokens) {
     record.output_tokens = *http_.head().generated_tokens;

@@ -36,6 +36,8 @@ class Exchange {
   void on_connect_failed(int error, const std::string& why, std::int64_t at_ns);
   /// Directly before the first byte is given to the kernel.
   void on_sending(std::int64_t at_ns) noexcept;
+  /// The first write has returned.
+  void on_written(std::int64_t at_ns) noexcept { record.write_delay_ns = at_ns - record.stamps.send; }
   /// The kernel has taken the last byte.
   void on_sent(std::int64_t at_ns) noexcept { record.stamps.sent = at_ns; }
   /// What one read brought.

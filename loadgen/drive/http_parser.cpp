@@ -73,6 +73,7 @@ void HttpParser::clear_head() {
   head_.content_type.clear();  // keeps its memory: one answer is like the one before
   head_.prompt_tokens.reset();
   head_.generated_tokens.reset();
+  head_.truth.clear();
 }
 
 bool HttpParser::fail(std::string why) {
@@ -160,6 +161,8 @@ bool HttpParser::parse_field(std::string_view line) {
     head_.prompt_tokens = to_number<std::uint32_t>(value);
   } else if (equals_ignoring_case(name, "x-generated-tokens")) {
     head_.generated_tokens = to_number<std::uint32_t>(value);
+  } else if (equals_ignoring_case(name, "x-plumbline-truth")) {
+    head_.truth.assign(value);
   }
   return true;
 }

@@ -16,6 +16,7 @@ struct ResponseHead {
   std::string content_type;                       ///< lower case, without parameters
   std::optional<std::uint32_t> prompt_tokens;     ///< x-prompt-tokens
   std::optional<std::uint32_t> generated_tokens;  ///< x-generated-tokens
+  std::string truth;  ///< x-plumbline-truth: the server's own record of a whole answer; empty: none
 };
 
 class HttpParser {

@@ -79,9 +79,13 @@ struct RequestFacts {
   Outcome outcome = Outcome::cancelled;
   std::uint16_t http_status = 0;  ///< 0 = no response head
   bool new_connection = false;
-  bool streamed = false;  ///< asked for as a stream
+  bool streamed = false;             ///< asked for as a stream
+  std::uint64_t connection = 0;      ///< its number, from 1, unique in the process; 0: none could be had
+  std::uint64_t request_bytes = 0;   ///< head and body
+  std::uint64_t response_bytes = 0;  ///< read so far, heads and framing included
   StampSource stamp_source = StampSource::kernel;
   Stamps stamps;
+  std::int64_t write_delay_ns = 0;       ///< from the send stamp to the return of the first write
   std::int64_t recv_delay_first_ns = 0;  ///< from the arrival of the first token's last byte to its read
   std::int64_t recv_delay_max_ns = 0;    ///< the largest over all reads; 0 where the kernel gave no stamp
   std::uint32_t requested_tokens = 0;
@@ -93,6 +97,7 @@ struct RequestFacts {
   std::string finish_reason;
   std::string error_type;  ///< the server's own word, if any
   std::string error;       ///< one line for people
+  std::string truth;       ///< the server's own record of it, where the answer brought one: JSON, unread
 };
 
 /// What a worker reports: the facts and the token events, in order.

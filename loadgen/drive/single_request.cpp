@@ -23,7 +23,8 @@ class OneRequest final : public Courier::Client {
 
 }  // namespace
 
-RequestRecord send_single_request(const MixEntry& entry, const Address& address, const Timeouts& timeouts) {
+RequestRecord send_single_request(const MixEntry& entry, const Address& address, const Timeouts& timeouts,
+                                  const std::vector<std::string>& source_addresses) {
   Scenario scenario;
   scenario.mix = {entry};
   scenario.nonce = false;
@@ -41,7 +42,7 @@ RequestRecord send_single_request(const MixEntry& entry, const Address& address,
     exchange.cut(Outcome::connect, "not an address", monotonic_ns());
     return exchange.record;
   }
-  Courier courier(loop, client, {*endpoint});
+  Courier courier(loop, client, {*endpoint}, SourceAddresses(source_addresses));
   std::function<void()> look_at_deadline = [&] {
     courier.sweep(monotonic_ns());
     if (courier.under_way() > 0) loop.call_at(monotonic_ns() + 1'000'000, look_at_deadline);

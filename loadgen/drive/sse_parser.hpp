@@ -16,6 +16,9 @@ class SseParser {
 
   void reset() noexcept;
 
+  /// What the last comment `: truth ...` said, from behind that word; empty: there was none.
+  const std::string& truth() const noexcept { return truth_; }
+
   /// Calls `on_event(std::string_view data)` for each complete event that has data. Accepts \n, \r\n and \r line ends,
   /// data with and without the space, several data lines (joined by \n), comments, any split. False once an event is
   /// over the limit.
@@ -30,6 +33,7 @@ class SseParser {
   std::size_t limit_;
   std::string line_;  ///< unfinished line from earlier reads
   std::string data_;  ///< data of the event so far, when it is not a plain single line
+  std::string truth_;
   bool has_data_ = false;
   bool after_cr_ = false;  ///< the last byte was \r: a \n that follows belongs to it
   bool overflow_ = false;

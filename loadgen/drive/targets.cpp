@@ -15,6 +15,7 @@
 
 #include "loadgen/drive/endpoint.hpp"
 #include "loadgen/drive/file_descriptor.hpp"
+#include "loadgen/drive/source_addresses.hpp"
 #include "loadgen/drive/transport.hpp"
 #include "loadgen/drive/way.hpp"
 
@@ -32,12 +33,15 @@ bool wait_ready(int socket, short events, std::chrono::steady_clock::time_point 
   return left > 0 && ::poll(&poll, 1, static_cast<int>(left)) > 0;
 }
 
-/// Connects, and goes through tunnel and handshake if there are any. Why it could not, or empty.
-std::string try_connect(const Endpoint& endpoint, nanoseconds timeout) {
+/// Connects from the next of `sources`, and goes through tunnel and handshake if there are any. Why it could not, or
+/// empty.
+std::string try_connect(const Endpoint& endpoint, SourceAddresses& sources, nanoseconds timeout) {
   const auto until = std::chrono::steady_clock::now() + timeout;
   FileDescriptor socket(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return std::strerror(errno);
   const int fd = socket.get();
+  if (const int error = sources.bind_next(fd, endpoint.family()); error != 0)
+    return fmt::format("the source address: {}", std::strerror(error));
   int error = ::connect(fd, endpoint.raw(), endpoint.size) == 0 ? 0 : errno;
   if (error == EINPROGRESS) {
     if (!wait_ready(fd, POLLOUT, until)) return std::strerror(ETIMEDOUT);
@@ -74,10 +78,33 @@ Found not_connected(const Target& target, const std::string& why) {
                                                           why, set_up ? "" : "; is the server running there?"));
 }
 
-Found try_address(const Target& target, Address address, nanoseconds timeout) {
+/// From each source address once, so that none turns out to be useless in the middle of a run.
+Found try_address(const Scenario& scenario, const Target& target, Address address) {
+  const auto refuse = [&](const std::string& why) {
+    return Found(boost::system::in_place_error, fmt::format("target {}: {}", target.url, why));
+  };
   const auto endpoint = make_endpoint(address);
-  const std::string why = endpoint ? try_connect(*endpoint, timeout) : std::string(std::strerror(ENAMETOOLONG));
-  if (!why.empty()) return not_connected(target, why);
+  if (!endpoint) return not_connected(target, std::strerror(ENAMETOOLONG));
+  if (scenario.source_addresses.empty() || endpoint->family() == AF_UNIX) {
+    SourceAddresses any;
+    const std::string why = try_connect(*endpoint, any, scenario.timeouts.connect);
+    return why.empty() ? Found(std::move(address)) : not_connected(target, why);
+  }
+  std::size_t usable = 0;
+  for (const std::string& text : scenario.source_addresses) {
+    SourceAddresses source({text});
+    if (source.count(endpoint->family()) == 0) continue;
+    ++usable;
+    const std::string why = try_connect(*endpoint, source, scenario.timeouts.connect);
+    if (!why.empty())
+      return refuse(
+          fmt::format("cannot connect to {} from the source address {}: {}; is it an address of this machine "
+                      "with a way there?",
+                      address.text, text, why));
+  }
+  if (usable == 0)
+    return refuse(
+        fmt::format("is reached at {}, and no source address is of that kind: give one that is", address.text));
   return address;
 }
 
@@ -105,14 +132,13 @@ std::string key_of(const Target& target) {
 }  // namespace
 
 Result<Address, std::string> preflight(const Scenario& scenario, const Target& target) {
-  const nanoseconds timeout = scenario.timeouts.connect;
   auto way = make_way(target, scenario.tls);
   if (!way) return Found(boost::system::in_place_error, way.error());
-  if (!target.unix_path.empty()) return try_address(target, {target.unix_path, 0, *way}, timeout);
+  if (!target.unix_path.empty()) return try_address(scenario, target, {target.unix_path, 0, *way});
   std::string host = target.proxy ? target.proxy->host : target.host;
   const std::uint16_t port = target.proxy ? target.proxy->port : target.port;
   for (const ResolveRule& rule : scenario.resolve) {
-    if (rule.host == host && rule.port == port) return try_address(target, {rule.address, port, *way}, timeout);
+    if (rule.host == host && rule.port == port) return try_address(scenario, target, {rule.address, port, *way});
   }
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -125,7 +151,7 @@ Result<Address, std::string> preflight(const Scenario& scenario, const Target& t
   const std::unique_ptr<addrinfo, FreeAddresses> list(found);
   Found last = not_connected(target, std::strerror(EHOSTUNREACH));
   for (const addrinfo* address = list.get(); address != nullptr; address = address->ai_next) {
-    last = try_address(target, {numeric(*address), port, *way}, timeout);
+    last = try_address(scenario, target, {numeric(*address), port, *way});
     if (last) break;
   }
   return last;

@@ -30,7 +30,8 @@ Worker::Impl::Impl(const Plan& plan_, const RunControl& control_, WorkerObserver
       observer(observer_),
       config(std::move(config_)),
       writer(plan, config.run_id),
-      courier(loop, *this, index_targets(addresses)) {
+      courier(loop, *this, index_targets(addresses), SourceAddresses(plan.scenario().source_addresses)) {
+  courier.number_connections(config.share.thread + 1, config.share.threads);
   loop.set_idle([this] { return record_some(); });
 }
 

@@ -15,6 +15,7 @@ namespace loadgen {
 std::string plan_hash(const Scenario& scenario, std::uint32_t shards, std::optional<std::int64_t> start_at_ns) {
   nlohmann::ordered_json document = scenario_document(scenario);
   document.erase("source");
+  document.erase("source_addresses");  // each machine has its own
   document["shards"] = shards;
   document["start_at_ns"] = start_at_ns ? nlohmann::ordered_json(*start_at_ns) : nlohmann::ordered_json(nullptr);
   const exporters::HdrConfig shape;
@@ -24,11 +25,11 @@ std::string plan_hash(const Scenario& scenario, std::uint32_t shards, std::optio
   Sha256 hash;
   hash.add(render_json_line(document));
   for (const MixEntry& entry : scenario.mix) {
-    for (const std::string& prompt : entry.prompts) {
     if (entry.parameters.drawn_tokens) {
       for (const LengthDraw::Bin& bin : entry.parameters.drawn_tokens->bins)
         hash.add(fmt::format("{}:{:a};", bin.tokens, bin.cumulative));
     }
+    for (const std::string& prompt : entry.prompts) {
       hash.add(std::to_string(prompt.size()) + ":");  // so that no two lists of prompts run into the same text
       hash.add(prompt);
     }

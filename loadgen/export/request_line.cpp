@@ -40,6 +40,8 @@ void append_request_line(std::string& out, const Scenario& scenario, const Reque
   line.text("entry", entry.name).text("scenario", entry.scenario).text("route", label(entry.route));
   line.text("model", entry.model).text("target", entry.target.url).boolean("streamed", record.streamed);
   line.boolean("new_connection", record.new_connection);
+  if (record.connection != 0) line.number("connection", record.connection);
+  line.number("request_bytes", record.request_bytes).number("response_bytes", record.response_bytes);
   if (record.http_status != 0) line.number("http_status", record.http_status);
   line.object("stamps", [&](JsonObjectText& stamps) { fill_stamps(stamps, record.stamps); });
   if (record.stamps.headers != 0) {

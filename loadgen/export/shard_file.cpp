@@ -65,6 +65,7 @@ Json entry_json(const EntryTally& tally) {
 Json health_json(const GeneratorHealth& health) {
   return {{"loop_lag", distribution_json(health.loop_lag)},
           {"recv_delay", distribution_json(health.recv_delay)},
+          {"write_delay", distribution_json(health.write_delay)},
           {"unstamped_reads", health.unstamped_reads},
           {"cpu_ns", health.cpu_ns},
           {"wall_ns", health.wall_ns},

@@ -140,6 +140,7 @@ GeneratorHealth health_from(const Json& json) {
   GeneratorHealth health;
   health.loop_lag = distribution_in(json, "loop_lag");
   health.recv_delay = distribution_in(json, "recv_delay");
+  health.write_delay = distribution_in(json, "write_delay");
   health.unstamped_reads = count_in(json, "unstamped_reads");
   health.cpu_ns = stamp_in(json, "cpu_ns");
   health.wall_ns = stamp_in(json, "wall_ns");

@@ -7,8 +7,8 @@
 
 #include "loadgen/export/wall_time.hpp"
 #include "loadgen/plan/endpoint_template.hpp"
-
 #include "loadgen/plan/length_draw.hpp"
+
 namespace loadgen {
 namespace {
 
@@ -97,11 +97,11 @@ Json load_json(const Load& load) {
   return json;
 }
 
-Json parameters_json(const Parameters& parameters) {
 Json max_new_tokens_json(const Parameters& parameters) {
   return parameters.drawn_tokens ? Json(draw_text(*parameters.drawn_tokens)) : Json(parameters.max_new_tokens);
 }
 
+Json parameters_json(const Parameters& parameters) {
   Json json = {{"max_new_tokens", max_new_tokens_json(parameters)}};
   if (parameters.temperature) json["temperature"] = *parameters.temperature;
   if (parameters.top_p) json["top_p"] = *parameters.top_p;
@@ -171,6 +171,7 @@ Json validity_json(const Validity& validity) {
 Json generator_json(const Summary& summary) {
   const GeneratorSummary& generator = summary.generator;
   return {{"recv_delay", metric_json(generator.recv_delay)},
+          {"write_delay", metric_json(generator.write_delay)},
           {"loop_lag", metric_json(generator.loop_lag)},
           {"reads", generator.reads},
           {"kernel_stamped_share", optional(generator.kernel_stamped_share)},
@@ -301,6 +302,7 @@ Json scenario_document(const Scenario& scenario) {
           {"nonce", scenario.nonce},
           {"tls", tls_json(scenario)},
           {"index_header", scenario.index_header},
+          {"source_addresses", scenario.source_addresses},
           {"mix", std::move(mix)}};
 }
 

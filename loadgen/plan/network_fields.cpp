@@ -39,6 +39,28 @@ TlsOptions read_tls(const Document& document, const ObjectReader& scenario, cons
   return tls;
 }
 
+bool is_numeric_address(const std::string& text) {
+  unsigned char bytes[sizeof(in6_addr)];
+  return ::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1;
+}
+
+void read_source_addresses(const ObjectReader& reader, Scenario& scenario) {
+  constexpr std::size_t most = 256;
+  constexpr const char* key = "source_addresses";
+  for (std::string& text : reader.texts(key, most, rule_text).value_or(std::vector<std::string>{})) {
+    const bool is_new = std::find(scenario.source_addresses.begin(), scenario.source_addresses.end(), text) ==
+                        scenario.source_addresses.end();
+    if (!is_numeric_address(text)) {
+      reader.fail(key, fmt::format("'{}' must be a numeric address of this machine, as 10.0.0.5 or fd00::5",
+                                   text.substr(0, 100)));
+    } else if (!is_new) {
+      reader.fail(key, fmt::format("'{}' is given twice", text));
+    } else {
+      scenario.source_addresses.push_back(std::move(text));
+    }
+  }
+}
+
 }  // namespace
 
 Result<ResolveRule, std::string> parse_resolve_rule(std::string_view text) {
@@ -57,8 +79,7 @@ Result<ResolveRule, std::string> parse_resolve_rule(std::string_view text) {
   rule.address = std::string(text.substr(second + 1));
   if (rule.address.size() > 2 && rule.address.front() == '[' && rule.address.back() == ']')
     rule.address = rule.address.substr(1, rule.address.size() - 2);
-  unsigned char bytes[sizeof(in6_addr)];
-  if (::inet_pton(AF_INET, rule.address.c_str(), bytes) != 1 && ::inet_pton(AF_INET6, rule.address.c_str(), bytes) != 1)
+  if (!is_numeric_address(rule.address))
     return refuse("needs a numeric address after the port, as api:443:127.0.0.1 or api:443:[::1]");
   return rule;
 }
@@ -76,6 +97,7 @@ void read_network(const Document& document, const ObjectReader& reader, const st
       }
     }
   }
+  read_source_addresses(reader, scenario);
   if (reader.word("proxy", {"environment", "none"}) == std::size_t{1}) scenario.proxies = Proxies::none;
   if (scenario.proxies == Proxies::none) return;
   for (MixEntry& entry : scenario.mix) {

@@ -1,4 +1,4 @@
-// How targets are reached: TLS, names resolved by hand, proxies. Fields of a scenario.
+// How targets are reached: TLS, names resolved by hand, source addresses, proxies. Fields of a scenario.
 #pragma once
 
 #include <filesystem>
@@ -8,8 +8,8 @@
 
 namespace loadgen {
 
-/// `tls`, `resolve` and `proxy` of the scenario, and with them the proxy of each entry's target. Files named in a
-/// scenario file lie relative to `folder`. Call it once the mix has been read.
+/// `tls`, `resolve`, `source_addresses` and `proxy` of the scenario, and with them the proxy of each entry's target.
+/// Files named in a scenario file lie relative to `folder`. Call it once the mix has been read.
 void read_network(const Document& document, const ObjectReader& reader, const std::filesystem::path& folder,
                   Scenario& scenario, ScenarioErrors& errors);
 

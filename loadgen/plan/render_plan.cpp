@@ -95,8 +95,8 @@ void write_mix(Out out, const Scenario& scenario) {
                  "share", "route", "answer", "model", model_width, "scenario", "tokens", tokens_width, "prompts",
                  "target");
   for (const MixEntry& entry : scenario.mix) {
-    fmt::format_to(out, "  {:<{}}  {:>5.1f}%  {:<18}  {:<6}  {:<{}}  {:<9}  {:>6}  {:>7}  {}\n", entry.name, name_width,
-                   100 * entry.weight / total, label(entry.route),
+    fmt::format_to(out, "  {:<{}}  {:>5.1f}%  {:<18}  {:<6}  {:<{}}  {:<9}  {:>{}}  {:>7}  {}\n", entry.name,
+                   name_width, 100 * entry.weight / total, label(entry.route),
                    entry.delivery == Delivery::stream ? "stream" : "whole", entry.model.empty() ? "-" : entry.model,
                    model_width, entry.scenario.empty() ? "-" : entry.scenario, tokens_text(entry.parameters),
                    tokens_width, entry.prompts.size(), entry.target.url);

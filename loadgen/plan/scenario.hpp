@@ -181,6 +181,7 @@ struct Scenario {
   bool nonce = true;  ///< put a unique tag at the start of each prompt, so that no prefix cache helps
   TlsOptions tls;
   std::vector<ResolveRule> resolve;
+  std::vector<std::string> source_addresses;  ///< numeric; connections are made from them in turn; empty: any
   Proxies proxies = Proxies::from_environment;
   std::vector<MixEntry> mix;  ///< at least one
   std::vector<Gate> gates;

@@ -112,10 +112,10 @@ void read_scalars(const ObjectReader& reader, Scenario& scenario) {
 Scenario read_scenario_fields(const Document& document, const std::filesystem::path& folder, ScenarioErrors& errors) {
   const ObjectReader reader(
       document, "", errors,
-      {"schema_version", "name",    "target", "host",         "tls",     "resolve",    "proxy",    "route",
-       "endpoint",       "model",   "seed",   "load",         "warmup",  "duration",   "requests", "drain_max",
-       "timeouts",       "threads", "nonce",  "index_header", "headers", "parameters", "mix",      "gates",
-       "observe"});
+      {"schema_version", "name",       "target",    "host",     "tls",     "resolve", "source_addresses",
+       "proxy",          "route",      "endpoint",  "model",    "seed",    "load",    "warmup",
+       "duration",       "requests",   "drain_max", "timeouts", "threads", "nonce",   "index_header",
+       "headers",        "parameters", "mix",       "gates",    "observe"});
   Scenario scenario;
   scenario.source = document.source;
   read_scalars(reader, scenario);

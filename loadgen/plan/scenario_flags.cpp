@@ -181,6 +181,16 @@ std::optional<std::string> absolute(const Text& path) {
   return std::filesystem::absolute(*path).string();
 }
 
+Json split_at_commas(std::string_view text) {
+  Json parts = Json::array();
+  for (std::size_t comma = text.find(','); comma != std::string_view::npos; comma = text.find(',')) {
+    parts.push_back(text.substr(0, comma));
+    text.remove_prefix(comma + 1);
+  }
+  parts.push_back(text);
+  return parts;
+}
+
 void write_network(Document& document, const NetworkFlags& flags, FlagWriter& writer) {
   for (const std::string& header : flags.headers) {
     if (writer.is_clean("--header", header)) write_header(document, header, writer);
@@ -194,6 +204,8 @@ void write_network(Document& document, const NetworkFlags& flags, FlagWriter& wr
     if (flags.insecure) writer.set("/tls/insecure", "--insecure", true);
   }
   if (flags.no_proxy) writer.set("/proxy", "--no-proxy", "none");
+  if (flags.source_address && writer.is_clean("--source-address", *flags.source_address))
+    writer.set("/source_addresses", "--source-address", split_at_commas(*flags.source_address));
   if (flags.resolve.empty()) return;
   Json rules = Json::array();
   for (const std::string& rule : flags.resolve) {

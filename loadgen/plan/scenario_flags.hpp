@@ -15,6 +15,7 @@ struct Document;
 /// How targets are reached; valid with a file and without.
 struct NetworkFlags {
   std::optional<std::string> host, ca_file, client_certificate, client_key, connect_timeout, first_token_timeout;
+  std::optional<std::string> source_address;  ///< A,B,...
   std::vector<std::string> headers;  ///< NAME: VALUE
   std::vector<std::string> resolve;  ///< HOST:PORT:ADDRESS
   bool insecure = false;

@@ -138,29 +138,32 @@ ShardResult identify_shard(const std::optional<std::string>& flag, const Environ
   return Shard{};
 }
 
+Result<std::int64_t, std::string> parse_start_time(std::string_view text) {
+  constexpr std::uint64_t year_2200 = 7'258'118'400;
+  const std::size_t dot = text.find('.');
+  const auto whole = digits(text.substr(0, dot));
+  double fraction = 0;
+  bool fits = whole && *whole > 0 && *whole <= year_2200;
+  if (dot != std::string_view::npos) {
+    const std::string decimals = "0" + std::string(text.substr(dot));
+    std::string_view left = decimals;
+    const auto value = take_number(left);
+    fits = fits && value && left.empty();
+    fraction = value.value_or(0);
+  }
+  if (fits) return static_cast<std::int64_t>(*whole) * 1'000'000'000 + std::llround(fraction * 1e9);
+  return {
+      boost::system::in_place_error,
+      fmt::format("must be seconds since 1970, such as $(( $(date +%s) + 15 )) or 1767225600.5; is '{}'", shown(text))};
+}
+
 Result<std::optional<std::int64_t>, std::string> read_start_at(const std::optional<std::string>& flag,
                                                                const Environment& environment) {
   const char* const variable = environment("LOADGEN_START_AT");
   if (!flag && variable == nullptr) return std::optional<std::int64_t>();
-  const std::string text = flag ? *flag : variable;
-  std::string_view rest = text;
-  const std::size_t dot = rest.find('.');
-  const auto whole = digits(rest.substr(0, dot));
-  double fraction = 0;
-  if (dot != std::string_view::npos) {
-    const std::string decimals = "0" + std::string(rest.substr(dot));
-    std::string_view left = decimals;
-    const auto value = take_number(left);
-    if (!value || !left.empty())
-      return {boost::system::in_place_error, "must be seconds since 1970, such as 1767225600.5"};
-    fraction = *value;
-  }
-  constexpr std::uint64_t year_2200 = 7'258'118'400;
-  if (!whole || *whole == 0 || *whole > year_2200)
-    return {boost::system::in_place_error,
-            fmt::format("{} must be seconds since 1970, such as $(( $(date +%s) + 15 )); is '{}'",
-                        flag ? "--start-at" : "LOADGEN_START_AT", shown(text))};
-  return std::optional<std::int64_t>(static_cast<std::int64_t>(*whole) * 1'000'000'000 + std::llround(fraction * 1e9));
+  const auto at = parse_start_time(flag ? *flag : variable);
+  if (at) return std::optional<std::int64_t>(*at);
+  return {boost::system::in_place_error, (flag ? "" : "LOADGEN_START_AT ") + at.error()};
 }
 
 }  // namespace loadgen

@@ -31,6 +31,9 @@ inline constexpr std::uint32_t max_shards = 10'000;
 /// process. The error names what was read and what is wanted.
 Result<Shard, std::string> identify_shard(const std::optional<std::string>& flag, const Environment& environment);
 
+/// Seconds since 1970 with an optional fraction, in nanoseconds. The error says how it is written.
+Result<std::int64_t, std::string> parse_start_time(std::string_view text);
+
 /// The instant at which all processes start, in nanoseconds since 1970: `flag`, else LOADGEN_START_AT, seconds with an
 /// optional fraction; nothing when neither is given.
 Result<std::optional<std::int64_t>, std::string> read_start_at(const std::optional<std::string>& flag,

@@ -65,16 +65,21 @@ std::string read_unix(std::string_view path, Target& target) {
 }
 
 std::string read_url(std::string_view url, Target& target) {
-  constexpr std::string_view plain = "http://", secure = "https://";
+  constexpr std::string_view plain = "http://", secure = "https://", secure_unix = "unix+tls:";
   if (url.size() > longest_url) return fmt::format("is longer than {} characters", longest_url);
   if (url.substr(0, 5) == "unix:") {
     target.url = std::string(url);
     return read_unix(url.substr(5), target);
   }
+  if (url.substr(0, secure_unix.size()) == secure_unix) {
+    target.url = std::string(url);
+    target.is_tls = true;
+    return read_unix(url.substr(secure_unix.size()), target);
+  }
   target.is_tls = url.substr(0, secure.size()) == secure;
   const std::string_view scheme = target.is_tls ? secure : plain;
   if (url.substr(0, scheme.size()) != scheme)
-    return "must start with http://, https:// or unix:, as in http://127.0.0.1:8080";
+    return "must start with http://, https://, unix: or unix+tls:, as in http://127.0.0.1:8080";
   target.port = target.is_tls ? 443 : 80;
   while (url.size() > scheme.size() && url.back() == '/') url.remove_suffix(1);
   const std::string_view rest = url.substr(scheme.size());

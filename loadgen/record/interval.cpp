@@ -70,6 +70,7 @@ exporters::Distribution over_entries(const std::vector<EntryTally>& entries, Met
 void GeneratorHealth::add_distributions(const GeneratorHealth& other) {
   loop_lag.add(other.loop_lag);
   recv_delay.add(other.recv_delay);
+  write_delay.add(other.write_delay);
   unstamped_reads += other.unstamped_reads;
 }
 
@@ -102,8 +103,10 @@ void Interval::reset() {
   GeneratorHealth emptied;
   emptied.loop_lag = std::move(health.loop_lag);  // their memory is what is worth keeping
   emptied.recv_delay = std::move(health.recv_delay);
+  emptied.write_delay = std::move(health.write_delay);
   emptied.loop_lag.reset();
   emptied.recv_delay.reset();
+  emptied.write_delay.reset();
   health = std::move(emptied);
 }
 

@@ -88,13 +88,14 @@ struct GeneratorHealth {
   exporters::Distribution loop_lag;  ///< lateness of a 1 ms self-timer of each I/O thread, in the window
   exporters::Distribution
       recv_delay;  ///< from the kernel's receive stamp to the end of the read, per read, in the window
-  std::uint64_t unstamped_reads = 0;  ///< reads in the window without a stamp of the kernel
-  std::int64_t cpu_ns = 0;            ///< CPU time of the busiest I/O thread in the interval
-  std::int64_t wall_ns = 0;           ///< of that thread, same interval
-  std::uint32_t in_flight = 0;        ///< at the end of the interval
-  std::uint32_t max_in_flight = 0;    ///< in the window; over several threads the sum of each one's maximum
-  std::uint64_t sent = 0;             ///< requests sent in the interval, all phases
-  std::uint64_t tokens = 0;           ///< tokens received in the interval, all phases
+  exporters::Distribution write_delay;  ///< from the stamp of a send to the end of its write, per measured request
+  std::uint64_t unstamped_reads = 0;    ///< reads in the window without a stamp of the kernel
+  std::int64_t cpu_ns = 0;              ///< CPU time of the busiest I/O thread in the interval
+  std::int64_t wall_ns = 0;             ///< of that thread, same interval
+  std::uint32_t in_flight = 0;          ///< at the end of the interval
+  std::uint32_t max_in_flight = 0;      ///< in the window; over several threads the sum of each one's maximum
+  std::uint64_t sent = 0;               ///< requests sent in the interval, all phases
+  std::uint64_t tokens = 0;             ///< tokens received in the interval, all phases
 
   /// Adds the distributions and the count that belongs to them; what the rest adds up to depends on what is added.
   void add_distributions(const GeneratorHealth& other);

@@ -99,6 +99,7 @@ void Recorder::on_request(const RequestRecord& record) {
   count_in_window(record, window(), tally);
   if (record.phase == Phase::measure) {
     record_measured(record, metrics, tally);
+    if (record.stamps.send != 0) current_.active().health.write_delay.record_ns(record.write_delay_ns);
     current_.active().slowest.add(record, metrics, loop_);
   }
   if (level_ == RecordLevel::all) current_.active().rows.push_back({record, metrics});

@@ -35,10 +35,13 @@ ReadinessCheck check_files(const HostLimits& limits, const LoadNeeds& needs) {
 /// Ports are taken per target address; those of connections that have ended are held for a minute.
 ReadinessCheck check_ports(const HostLimits& limits, const LoadNeeds& needs) {
   std::optional<std::uint64_t> left = limits.local_ports;
+  if (left) *left *= needs.source_addresses;
   if (left) *left -= std::min(*left, limits.time_wait.value_or(0));
   ReadinessCheck check = at_least("local_ports", left, needs.connections,
-                                  "sysctl -w net.ipv4.ip_local_port_range='1024 65535', or several shards on machines "
-                                  "of their own");
+                                  "sysctl -w net.ipv4.ip_local_port_range='1024 65535', several --source-address, or "
+                                  "shards on machines of their own");
+  if (limits.local_ports && needs.source_addresses > 1)
+    check.found += fmt::format(" of {} source addresses", needs.source_addresses);
   if (limits.time_wait) check.found += fmt::format(" ({} held by TIME_WAIT)", *limits.time_wait);
   return check;
 }
@@ -126,6 +129,7 @@ LoadNeeds needs_of(const Scenario& scenario, std::uint32_t shards, nanoseconds a
   needs.all_connections = static_cast<std::uint64_t>(all);
   needs.connections = static_cast<std::uint64_t>(std::ceil(all * (weights > 0 ? busiest / weights : 1)));
   needs.threads = std::max(1U, scenario.threads);
+  needs.source_addresses = std::max<std::size_t>(1, scenario.source_addresses.size());
   return needs;
 }
 

@@ -29,7 +29,8 @@ struct LoadNeeds {
   std::uint64_t connections = 0;  ///< at the same time, to the busiest target
   std::uint64_t all_connections = 0;
   unsigned threads = 1;
-  bool is_local = false;  ///< some target is on this machine
+  bool is_local = false;             ///< some target is on this machine
+  std::size_t source_addresses = 1;  ///< that connections are made from, each with ports of its own
 };
 
 /// An open loop is taken to need `rate` times `answer_time`, since nobody knows beforehand how long answers take.

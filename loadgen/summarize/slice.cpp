@@ -91,6 +91,7 @@ GeneratorSummary summarize_generator(const GeneratorHealth& health) {
   GeneratorSummary summary;
   summary.loop_lag = summarize_metric(health.loop_lag);
   summary.recv_delay = summarize_metric(health.recv_delay);
+  summary.write_delay = summarize_metric(health.write_delay);
   summary.reads = health.recv_delay.count() + health.unstamped_reads;
   if (summary.reads > 0)
     summary.kernel_stamped_share = static_cast<double>(health.recv_delay.count()) / static_cast<double>(summary.reads);

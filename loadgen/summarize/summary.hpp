@@ -58,7 +58,8 @@ struct Slice {
 /// How the generator itself did, in the window.
 struct GeneratorSummary {
   MetricSummary loop_lag;    ///< lateness of a 1 ms timer of each I/O thread
-  MetricSummary recv_delay;  ///< from the kernel's receive stamp to the end of the read
+  MetricSummary recv_delay;   ///< from the kernel's receive stamp to the end of the read
+  MetricSummary write_delay;  ///< from the stamp of a send to the end of its write
   std::uint64_t reads = 0;
   std::optional<double> kernel_stamped_share;  ///< of the reads; absent without reads
 };

@@ -138,6 +138,17 @@ void check_threads(Table& table, const GeneratorHealth& health) {
   }
 }
 
+/// What lies between the stamp of a send and the kernel having it is in every latency, whoever caused it.
+void check_writes(Table& table, const GeneratorHealth& health) {
+  if (const auto delay = health.write_delay.percentile_ms(0.99)) {
+    table.add_limited("write_delay_p99", *delay, {1.0, 5.0}, milliseconds,
+                      "requests were stamped and then written late; stop other programs on this machine or use more "
+                      "threads");
+  } else {
+    table.add_unmeasured("write_delay_p99", "≤ 1 ms, suspect ≤ 5 ms");
+  }
+}
+
 double share_of(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
@@ -210,6 +221,7 @@ Validity judge_validity(const Scenario& scenario, const RunTotals& totals, const
   }
   check_resources(table, totals, all);
   check_threads(table, totals.health);
+  check_writes(table, totals.health);
   check_streams(table, all);
   check_token_source(table, all);
   check_warmup(table, scenario, totals, steadiness);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <mutex>
 
 #include "loadgen/drive/tests/stub_server.hpp"
 
@@ -20,7 +21,8 @@ const std::string answer =
 
 /// Carries one exchange after the other on its own loop.
 struct Carried final : Courier::Client {
-  explicit Carried(const Address& address) : courier(loop, *this, {make_endpoint(address).value()}) {
+  explicit Carried(const Address& address, SourceAddresses sources = {})
+      : courier(loop, *this, {make_endpoint(address).value()}, std::move(sources)) {
     entry.route = Route::tgi;
     entry.delivery = Delivery::whole;
   }
@@ -215,6 +217,47 @@ TEST(Courier, OpeningAheadEndsAtTheFirstRefusal) {
   if (done == 0) carried.loop.run();
   EXPECT_EQ(done, 1);
   EXPECT_EQ(carried.ask().outcome, Outcome::connect);
+}
+
+TEST(Courier, ConnectsFromItsSourceAddressesInTurn) {
+  std::mutex mutex;
+  std::vector<std::string> peers;
+  StubServer server([&](StubConnection& c, const std::string&) {
+    const std::scoped_lock lock(mutex);
+    peers.push_back(c.peer());
+    c.send("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 22\r\n\r\n{\"generated_text\":\"a\"}");
+    return false;
+  });
+  Carried carried({"127.0.0.1", server.port()}, SourceAddresses({"127.0.0.2", "::1", "127.0.0.3"}));
+  std::vector<std::uint64_t> numbers;
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
+    numbers.push_back(carried.exchange.record.connection);
+  }
+  const std::scoped_lock lock(mutex);
+  EXPECT_EQ(peers, (std::vector<std::string>{"127.0.0.2", "127.0.0.3", "127.0.0.2", "127.0.0.3"}));
+  EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2, 3, 4}));
+}
+
+TEST(Courier, ASourceAddressOfAnotherMachineIsTheGeneratorsFault) {
+  StubServer server(answer_well);
+  Carried carried({"127.0.0.1", server.port()}, SourceAddresses({"192.0.2.1"}));
+  EXPECT_EQ(carried.ask().outcome, Outcome::client_resource) << carried.exchange.record.error;
+  EXPECT_EQ(carried.exchange.record.connection, 0U);
+}
+
+TEST(Courier, CountsBytesAndNumbersConnections) {
+  StubServer server(answer_well);
+  Carried carried({"127.0.0.1", server.port()});
+  carried.courier.number_connections(3, 8);
+  const std::string request = "POST /generate HTTP/1.1\r\n\r\n";
+  for (int i = 0; i < 2; ++i) {
+    const RequestRecord& r = carried.ask(request);
+    EXPECT_EQ(r.connection, 3U) << "the same one";
+    EXPECT_EQ(r.request_bytes, request.size());
+    EXPECT_EQ(r.response_bytes, answer.size());
+    EXPECT_GT(r.write_delay_ns, 0);
+  }
 }
 
 }  // namespace

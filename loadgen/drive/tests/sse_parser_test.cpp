@@ -74,5 +74,20 @@ TEST(SseParser, StartsAfreshAfterReset) {
   EXPECT_EQ(events, Events{"whole"});
 }
 
+TEST(SseParser, KeepsTheCommentThatTellsTheTruth) {
+  const std::string text = "data: a\n\n: keep alive\n\ndata: [DONE]\n\n: truth {\"x\":1}\n\n: other\n\n";
+  for (std::size_t piece = 1; piece <= text.size(); ++piece) {
+    SseParser parser;
+    Events events;
+    const auto keep = [&](std::string_view data) { events.emplace_back(data); };
+    for (std::size_t at = 0; at < text.size(); at += piece)
+      ASSERT_TRUE(parser.feed(std::string_view(text).substr(at, piece), keep));
+    EXPECT_EQ(parser.truth(), "{\"x\":1}") << piece;
+    EXPECT_EQ(events, (Events{"a", "[DONE]"}));
+    parser.reset();
+    EXPECT_EQ(parser.truth(), "");
+  }
+}
+
 }  // namespace
 }  // namespace loadgen

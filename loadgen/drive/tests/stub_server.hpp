@@ -59,6 +59,14 @@ class StubConnection {
       if (::poll(&poll, 1, 20) > 0 && ::recv(fd_, bytes, sizeof bytes, 0) <= 0) return;
     }
   }
+  /// The IPv4 address it comes from.
+  std::string peer() const {
+    sockaddr_in from{};
+    socklen_t size = sizeof from;
+    char text[INET_ADDRSTRLEN] = {};
+    if (::getpeername(fd_, reinterpret_cast<sockaddr*>(&from), &size) != 0 || from.sin_family != AF_INET) return {};
+    return ::inet_ntop(AF_INET, &from.sin_addr, text, sizeof text);
+  }
   /// Closes so that the peer sees a reset.
   void reset() {
     const linger hard{1, 0};

@@ -33,7 +33,7 @@ TEST(SummaryJson, HasItsMembersInTheirOrder) {
           "metrics",        "mix",         "gates",      "steadiness", "exporters", "token_sources", "anchors",
           "warnings",       "interrupted", "shards",     "truth",      "files",         "links"}));
   EXPECT_EQ(keys_of(document["generator"]),
-            (std::vector<std::string>{"recv_delay", "loop_lag", "reads", "kernel_stamped_share", "clock_error_ns",
+            (std::vector<std::string>{"recv_delay", "write_delay", "loop_lag", "reads", "kernel_stamped_share", "clock_error_ns",
                                       "clock_steps"}));
   EXPECT_EQ(keys_of(document["metrics"]), std::vector<std::string>(metric_labels.begin(), metric_labels.end()));
   EXPECT_EQ(keys_of(document["metrics"]["ttft"]),

@@ -159,5 +159,26 @@ TEST(NetworkFlags, ReplaceWhatAFileSays) {
   EXPECT_THAT(errors_with("", flags), HasSubstr("--header: must be 'NAME: VALUE'"));
 }
 
+TEST(SourceAddresses, AreNumericAndEachGivenOnce) {
+  ScenarioFlags flags;
+  flags.target = "http://127.0.0.1:1";
+  flags.route = "tgi";
+  flags.concurrency = flags.requests = "1";
+  flags.network.source_address = "10.0.0.5,fd00::5";
+  const auto scenario = scenario_from_flags(flags);
+  ASSERT_TRUE(scenario.has_value()) << errors_text(scenario.error());
+  EXPECT_EQ(scenario->source_addresses, (std::vector<std::string>{"10.0.0.5", "fd00::5"}));
+  const std::pair<const char*, const char*> bad[] = {{"", "--source-address: "},
+                                                     {"localhost", "must be a numeric address"},
+                                                     {"10.0.0.5,", "--source-address: "},
+                                                     {"10.0.0.5,10.0.0.5", "given twice"}};
+  for (const auto& [text, says] : bad) {
+    flags.network.source_address = text;
+    const auto refused = scenario_from_flags(flags);
+    ASSERT_FALSE(refused.has_value()) << text;
+    EXPECT_THAT(errors_text(refused.error()), HasSubstr(says));
+  }
+}
+
 }  // namespace
 }  // namespace loadgen

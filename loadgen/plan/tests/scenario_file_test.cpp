@@ -207,7 +207,7 @@ TEST(ScenarioFlags, AreNamedInErrors) {
       {&ScenarioFlags::duration, "15", "--duration: must be a duration such as"},
       {&ScenarioFlags::duration, "", "--duration: must be"},
       {&ScenarioFlags::requests, "1.5", "--requests: must be a whole number"},
-      {&ScenarioFlags::target, "ftp://x", "--target: 'ftp://x' must start with http://, https:// or unix:"},
+      {&ScenarioFlags::target, "ftp://x", "--target: 'ftp://x' must start with http://, https://, unix: or unix+tls:"},
       {&ScenarioFlags::target, "http://u:p@x", "--target: must not hold credentials"},
       {&ScenarioFlags::seed, "1e99", "--seed: must be a whole number"},
       {&ScenarioFlags::name, "a/b", "--name: must be letters"},

@@ -102,5 +102,11 @@ TEST(Shard, StartsAtSecondsSince1970) {
     EXPECT_FALSE(read_start_at(bad, environment_of({})).has_value()) << bad;
 }
 
+TEST(Shard, AStartTimeHasSecondsAndPerhapsAFraction) {
+  EXPECT_EQ(*parse_start_time("1700000001.25"), 1'700'000'001'250'000'000);
+  for (const char* bad : {"", "x", "1700000001.", "1700000001.x", "1.7e9", "-1", "0", "1700000001 ", "99999999999"})
+    EXPECT_FALSE(parse_start_time(bad).has_value()) << bad;
+}
+
 }  // namespace
 }  // namespace loadgen

@@ -84,5 +84,17 @@ TEST(Readiness, ALoadNeedsWhatItsMixAndShardsSay) {
   EXPECT_EQ(seen.connections, 600U);
 }
 
+TEST(Readiness, EachSourceAddressHasPortsOfItsOwn) {
+  HostLimits limits = good();
+  limits.local_ports = 1000;
+  LoadNeeds many{2500, 2500, 1, false};
+  const auto ports = [&] { return check_readiness(limits, many)[1]; };
+  EXPECT_EQ(ports().status, Status::short_of);
+  EXPECT_THAT(ports().fix, HasSubstr("--source-address"));
+  many.source_addresses = 3;
+  EXPECT_EQ(ports().status, Status::ok);
+  EXPECT_THAT(ports().found, HasSubstr("3000 of 3 source addresses"));
+}
+
 }  // namespace
 }  // namespace loadgen

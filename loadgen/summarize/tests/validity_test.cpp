@@ -46,7 +46,7 @@ TEST_F(ValidityTest, AHealthyRunIsValidWithoutReasons) {
   const Validity validity = judge();
   EXPECT_EQ(validity.status, Health::valid);
   EXPECT_TRUE(validity.reasons.empty()) << validity.reasons.front();
-  EXPECT_EQ(validity.checks.size(), 13u);
+  EXPECT_EQ(validity.checks.size(), 14u);
 }
 
 TEST_F(ValidityTest, WhatWasDueInTheWindowMustHaveBeenSentInIt) {
@@ -185,6 +185,17 @@ TEST_F(ValidityTest, WithoutASuccessThereIsNoValidLatency) {
   const Validity validity = judge();
   EXPECT_EQ(validity.status, Health::suspect);
   EXPECT_THAT(validity.reasons.back(), HasSubstr("no valid latency"));
+}
+
+TEST_F(ValidityTest, AWriteLongAfterItsStampIsTheGeneratorsOwn) {
+  EXPECT_EQ(row("write_delay_p99").measured, "not measured");
+  totals.health.write_delay.record_ns(20'000, 1000);
+  EXPECT_EQ(row("write_delay_p99").status, Health::valid);
+  totals.health.write_delay.record_ns(2 * ms, 100);
+  EXPECT_EQ(row("write_delay_p99").status, Health::suspect);
+  EXPECT_THAT(judge().reasons.back(), HasSubstr("write_delay_p99 is 2"));
+  totals.health.write_delay.record_ns(6 * ms, 100);
+  EXPECT_EQ(row("write_delay_p99").status, Health::invalid);
 }
 
 }  // namespace
