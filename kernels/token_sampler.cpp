@@ -7,6 +7,8 @@
 #include <cmath>
 #include <optional>
 
+#include "kernels/cpu/choice.hpp"
+
 namespace kernels {
 namespace {
 
@@ -37,21 +39,12 @@ bool is_plain(const SampleRow& row) {
          row.typical_p >= 1.0F && !row.has_penalty() && row.forbidden.empty();
 }
 
-/// The greatest of the raw logits, without a list of candidates.
-SampledId choose_plainly(std::span<const float> logits) {
-  const auto greatest = greatest_of(logits);
-  if (!greatest) return {};
-  SampledId result{static_cast<std::int32_t>(std::ranges::find(logits, *greatest) - logits.begin()), 0, 0};
-  for (const float logit : logits) result.total += sampling::mass_of(sampling::surprise_of(logit, *greatest, 1.0F));
-  return result;
-}
-
 }  // namespace
 
 SampledId TokenSampler::sample(std::span<const float> logits, const SampleRow& row, std::size_t alternatives) {
   assert(!logits.empty() && logits.size() <= kMaxVocabulary);
   candidates_.clear();
-  if (is_plain(row) && alternatives == 0) return choose_plainly(logits);
+  if (is_plain(row) && alternatives == 0) return choose_greatest(logits);
   if (!list_candidates(logits, row)) return {};
   if (row.top_k > 0) keep_top_k(row.top_k);
   for (Candidate& candidate : candidates_) candidate.mass = sampling::mass_of(candidate.surprise);

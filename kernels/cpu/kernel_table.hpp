@@ -100,6 +100,10 @@ struct KernelTable {
   void (*attend)(const AttentionTile&);
   /// First index from `begin` on whose value is greater than `bar`, or `end`.
   std::size_t (*find_greater)(const float* x, std::size_t begin, std::size_t end, float bar);
+  /// The greatest of `count` logits; NaN if one of them is. -infinity of nothing.
+  float (*greatest)(const float* logits, std::size_t count);
+  /// The masses of all logits beside the greatest at temperature 1 (sampling.hpp); no NaN, `greatest` finite.
+  std::uint64_t (*total_mass)(const float* logits, std::size_t count, float greatest);
   /// Of `count` floats, in whatever order reads memory fastest.
   float (*sum)(const float* x, std::size_t count);
 };
@@ -108,5 +112,8 @@ struct KernelTable {
 const KernelTable* find_kernels_avx512();  ///< AVX-512 F, BW, DQ, VL and VNNI
 const KernelTable* find_kernels_avx2();    ///< AVX2, FMA and F16C
 const KernelTable* find_kernels_portable();
+
+/// The first of these that this machine can run.
+const KernelTable& fastest_kernels();
 
 }  // namespace kernels

@@ -2,6 +2,7 @@
 #if defined(__x86_64__)
 #define PLUMBLINE_USE_AVX2
 #include "kernels/cpu/attention_kernels.hpp"
+#include "kernels/cpu/choice.hpp"
 #include "kernels/cpu/f16c.hpp"
 #include "kernels/cpu/pack_kernels.hpp"
 #include "kernels/cpu/panel_kernels.hpp"
@@ -25,6 +26,8 @@ constexpr KernelTable kTable{.name = "cpu-avx2",
                              .rotate = simd::rotate,
                              .attend = simd::attend,
                              .find_greater = simd::find_greater,
+                             .greatest = greatest_one_by_one,
+                             .total_mass = total_mass_one_by_one,
                              .sum = simd::sum_all};
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/attention_kernels.hpp"
 #include "kernels/cpu/f16c.hpp"
+#include "kernels/cpu/mass_avx512.hpp"
 #include "kernels/cpu/pack_kernels.hpp"
 #include "kernels/cpu/panel_kernels.hpp"
 #include "kernels/cpu/row_kernels.hpp"
@@ -29,6 +30,8 @@ constexpr KernelTable kTable{.name = "cpu-avx512",
                              .rotate = simd::rotate,
                              .attend = simd::attend,
                              .find_greater = simd::find_greater,
+                             .greatest = simd::greatest,
+                             .total_mass = simd::total_mass,
                              .sum = simd::sum_all};
 
 }  // namespace

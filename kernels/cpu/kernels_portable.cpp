@@ -1,5 +1,6 @@
 // The kernels for any CPU.
 #include "kernels/cpu/attention_kernels.hpp"
+#include "kernels/cpu/choice.hpp"
 #include "kernels/cpu/pack_kernels.hpp"
 #include "kernels/cpu/panel_kernels.hpp"
 #include "kernels/cpu/row_kernels.hpp"
@@ -22,6 +23,8 @@ constexpr KernelTable kTable{.name = "cpu-portable",
                              .rotate = simd::rotate,
                              .attend = simd::attend,
                              .find_greater = simd::find_greater,
+                             .greatest = greatest_one_by_one,
+                             .total_mass = total_mass_one_by_one,
                              .sum = simd::sum_all};
 
 }  // namespace

@@ -12,16 +12,12 @@ namespace {
 
 constexpr std::size_t kChunk = std::size_t{1} << 20U;
 
-const KernelTable* widest() {
-  if (const KernelTable* const table = find_kernels_avx512()) return table;
-  const KernelTable* const table = find_kernels_avx2();
-  return table != nullptr ? table : find_kernels_portable();
-}
-
 }  // namespace
 
 MemoryRead::MemoryRead(std::size_t threads, std::size_t bytes)
-    : kernels_(widest()), pool_(threads), bytes_(std::max<std::size_t>((bytes + kChunk - 1) / kChunk, 1) * kChunk) {
+    : kernels_(&fastest_kernels()),
+      pool_(threads),
+      bytes_(std::max<std::size_t>((bytes + kChunk - 1) / kChunk, 1) * kChunk) {
   WeightArena arena;
   memory_ = arena.allocate(bytes_);
   auto* const floats = reinterpret_cast<float*>(memory_.get());

@@ -120,10 +120,14 @@ PLUMBLINE_TARGET void dot_dense(const DenseTile& tile, const T* weights, std::si
     }
   }
   for (std::size_t r = 0; r < R; ++r) {
-    for (std::size_t c = 0; c < C; ++c) {
-      const float bias = tile.bias == nullptr ? 0.0F : tile.bias[out + c];
-      tile.y[(row + r) * tile.y_stride + out + c] = sum(acc[r][c]) + bias;
+    float sums[C];
+    if constexpr (C == kDenseOuts) {
+      sum_four(acc[r], sums);
+    } else {
+      for (std::size_t c = 0; c < C; ++c) sums[c] = sum(acc[r][c]);
     }
+    float* const y = tile.y + (row + r) * tile.y_stride + out;
+    for (std::size_t c = 0; c < C; ++c) y[c] = sums[c] + (tile.bias == nullptr ? 0.0F : tile.bias[out + c]);
   }
 }
 

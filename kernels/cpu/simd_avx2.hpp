@@ -109,6 +109,9 @@ PLUMBLINE_AVX2_INLINE float sum(F32 x) {
   const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
   return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
+PLUMBLINE_AVX2_INLINE void sum_four(const F32* x, float* to) {
+  for (int i = 0; i < 4; ++i) to[i] = sum(x[i]);
+}
 PLUMBLINE_AVX2_INLINE float largest(F32 x) {
   const __m256 half = _mm256_max_ps(x.v[0], x.v[1]);
   const __m128 quarter = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));

@@ -99,6 +99,24 @@ PLUMBLINE_AVX512_INLINE float sum(F32 x) {
   const __m128 pair = _mm_add_ps(quarter, _mm_movehl_ps(quarter, quarter));
   return _mm_cvtss_f32(_mm_add_ss(pair, _mm_movehdup_ps(pair)));
 }
+/// The sums of four, each in that order: for short rows this is most of the work.
+PLUMBLINE_AVX512_INLINE void sum_four(const F32* x, float* to) {
+  __m256 half[4];
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    half[i] = _mm256_add_ps(_mm512_castps512_ps256(x[i].v), _mm512_extractf32x8_ps(x[i].v, 1));
+  }
+  const __m256 first =
+      _mm256_add_ps(_mm256_permute2f128_ps(half[0], half[1], 0x20), _mm256_permute2f128_ps(half[0], half[1], 0x31));
+  const __m256 second =
+      _mm256_add_ps(_mm256_permute2f128_ps(half[2], half[3], 0x20), _mm256_permute2f128_ps(half[2], half[3], 0x31));
+  // Quarters: x0, x1 in one, x2, x3 in the other; then pairs side by side: x0 . x2 . | x1 . x3 .
+  const __m256d a = _mm256_castps_pd(first), b = _mm256_castps_pd(second);
+  const __m256 pairs =
+      _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(a, b)), _mm256_castpd_ps(_mm256_unpackhi_pd(a, b)));
+  const __m256 sums = _mm256_add_ps(pairs, _mm256_movehdup_ps(pairs));
+  _mm_storeu_ps(to, _mm256_castps256_ps128(_mm256_permutevar8x32_ps(sums, _mm256_setr_epi32(0, 4, 2, 6, 0, 4, 2, 6))));
+}
 PLUMBLINE_AVX512_INLINE float largest(F32 x) {
   const __m256 half = _mm256_max_ps(_mm512_castps512_ps256(x.v), _mm512_extractf32x8_ps(x.v, 1));
   const __m128 quarter = _mm_max_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));

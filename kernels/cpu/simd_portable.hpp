@@ -100,6 +100,9 @@ inline float sum(F32 x) {
   }
   return x.v[0];
 }
+inline void sum_four(const F32* x, float* to) {
+  for (int i = 0; i < 4; ++i) to[i] = sum(x[i]);
+}
 inline float largest(F32 x) {
   for (std::size_t width = kLanes / 2; width > 0; width /= 2) {
     for (std::size_t i = 0; i < width; ++i) x.v[i] = x.v[i] > x.v[i + width] ? x.v[i] : x.v[i + width];
