@@ -14,6 +14,7 @@ from dashboards.judge import judge
 from dashboards.prometheus_source import Prometheus, PrometheusBoard, wait_until
 from dashboards.truth import Truth
 from dashboards_influx_test import FAULTS, MIX
+from gateway_test import Gateway
 
 EDGES = [0.0001 * 2 ** (k / 4) for k in range(0, 91, 4)]
 
@@ -45,30 +46,34 @@ class PrometheusDashboardTest(harness.Test):
     @classmethod
     def setUpClass(cls):
         cls.board = boards.load()["prometheus"]
-        with harness.run_dir() as out, pages.GpuPage() as gpu:
+        with harness.run_dir() as out, pages.GpuPage() as dcgm, pages.GpuPage(pages.OWN) as own:
             out.mkdir()
             (out / "mix.yaml").write_text(MIX)
             (out / "faults.yaml").write_text(FAULTS)
             server = harness.Server("--faults", str(out / "faults.yaml"), ttft="60ms", gap="10ms")
             cls.addClassCleanup(server.__exit__)
+            gateway = Gateway(f"qwen2={server.url}", f"llama3=http://127.0.0.1:{harness.free_port()}")  # one of them is not there
+            cls.addClassCleanup(gateway.stop)
             page = f"127.0.0.1:{harness.free_port()}"
-            cls.prometheus = Prometheus({"loadgen": [page], "refserver": [server.url.removeprefix("http://")], "dcgm": [gpu.address]},
+            cls.prometheus = Prometheus({"loadgen": [page], "refserver": [server.url.removeprefix("http://")], "dcgm": [dcgm.address],
+                                         "gpu": [own.address], "gateway": [gateway.url.removeprefix("http://")]},
                                         sorted((harness.SOURCE / "dashboards/rules").glob("*.yml")))
             cls.addClassCleanup(cls.prometheus.__exit__)
             wait_until(lambda: cls.prometheus.query("up{job='refserver'} == 1"), 60, "the first scrape of the server")
-            cls.truth = cls.load_test(out, server, page, gpu)
+            cls.truth = cls.load_test(out, server, page, dcgm, own)
 
     @classmethod
-    def load_test(cls, out, server, page, gpu):
+    def load_test(cls, out, server, page, dcgm, own):
         test = LoadTest(out, server.url, page)
         test.start()
-        wait_until(lambda: cls.prometheus.query("sum(llm_requests_total) > 100"), 90, "a hundred requests on the page")
-        middle = int(time.time())
+        shown = "sum(llm_requests_total) > 100 and sum(llm_generator_loop_lag_seconds)"
+        wait_until(lambda: cls.prometheus.query(shown), 90, "a hundred requests on the page")
+        middle = time.time()
         test.join()
         assert test.result.code in (0, 4), test.result
         truth = Truth(test.result)
         truth.middle, truth.at = middle, last_scrape(cls.prometheus, truth.id)
-        truth.server, truth.page, truth.gpu = server.url.removeprefix("http://"), pages.fetch(server.url + "/metrics"), pages.fetch(gpu.url)
+        truth.page, truth.gpu = pages.fetch(server.url + "/metrics"), {**pages.fetch(dcgm.url), **pages.fetch(own.url)}
         wait_until(lambda: cls.settled(truth), 60, "a scrape of the server when all was over")
         truth.later = time.time()
         truth.slo_edges = {metric: f"{edge_near(limit):.10g}" for metric, limit in truth.slo.items()}

@@ -30,6 +30,14 @@ DCGM_FI_DEV_GPU_TEMP{gpu="1",UUID="GPU-b",Hostname="node-1",modelName="A made-up
 DCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-a",Hostname="node-1",modelName="A made-up GPU"} 2475
 DCGM_FI_DEV_SM_CLOCK{gpu="1",UUID="GPU-b",Hostname="node-1",modelName="A made-up GPU"} 210
 """
+OWN = """\
+# TYPE llm_gpu_utilization_percent gauge
+llm_gpu_utilization_percent{gpu="2",uuid="GPU-c",host="node-2",run="r"} 47
+# TYPE llm_gpu_memory_used_bytes gauge
+llm_gpu_memory_used_bytes{gpu="2",uuid="GPU-c",host="node-2",run="r"} 5368709120
+# TYPE llm_gpu_power_watts gauge
+llm_gpu_power_watts{gpu="2",uuid="GPU-c",host="node-2",run="r"} 99.5
+"""
 
 
 def parse(text):
@@ -48,15 +56,16 @@ def fetch(url):
 
 
 class GpuPage:
-    """Serves a page as NVIDIA's exporter writes it, of two GPUs whose energy grows by 1 kJ and 100 J a reading. Context manager."""
+    """Serves a page of GPUs, whose energy grows by 1 kJ and 100 J a reading: as NVIDIA's exporter writes it, or in our own names.
+    Context manager."""
 
-    def __init__(self):
+    def __init__(self, text=DCGM):
         readings = [0]
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 readings[0] += 1
-                body = DCGM.replace("@ENERGY_A@", str(5_000_000 + 1_000_000 * readings[0]))
+                body = text.replace("@ENERGY_A@", str(5_000_000 + 1_000_000 * readings[0]))
                 body = body.replace("@ENERGY_B@", str(7_000_000 + 100_000 * readings[0])).encode()
                 self.send_response(200)
                 self.send_header("content-type", "text/plain; version=0.0.4")

@@ -113,6 +113,6 @@ class PrometheusBoard:
 
     def answers(self, panel):
         """interval -> one answer per target: fine for the middle, coarse for the whole run."""
-        is_of_server = any(re.search(r"\b(?:up\b|tgi_|refserver_|DCGM_)", t["expr"]) for t in panel["targets"])
+        is_of_server = any(re.search(r"\b(?:up\{|tgi_|refserver_|DCGM_)", t["expr"]) for t in panel["targets"])
         return {boards.FINE: [self.ask(t["expr"], self.middle) for t in panel["targets"]],
                 boards.COARSE: [self.ask(whole(t["expr"]), self.later if is_of_server else self.end) for t in panel["targets"]]}
