@@ -105,8 +105,9 @@ def server_quantile(name, percent):
 
 def gpu(own, name, scale=1.0):
     """GPUs under our own name and under that of NVIDIA's exporter, which counts in another unit."""
-    return by_tag("gpu", lambda t: {dict(have)["gpu"]: v * (scale if n == name else 1) for (n, have), v in t.gpu.items() if n in (own, name)},
-                  at=COARSE)
+    def values(t):
+        return {dict(have)["gpu"]: v * (scale if n == name else 1) for (n, have), v in t.gpu.items() if n in (own, name)}
+    return by_tag("gpu", values, at=COARSE)
 
 
 def accounts(t):
