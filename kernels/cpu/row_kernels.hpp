@@ -91,42 +91,53 @@ PLUMBLINE_INLINE F32 load_weights_part(const T* p, std::size_t n) {
 
 inline constexpr std::size_t kDenseOuts = 4;
 
-/// R rows times C outputs: one chain per sum, along the inputs.
+/// R rows times C outputs: one chain per sum, along the inputs. Loops are unrolled, or the sums would lie in memory.
 template <class T, std::size_t R, std::size_t C>
 PLUMBLINE_TARGET void dot_dense(const DenseTile& tile, const T* weights, std::size_t row, std::size_t out) {
   const std::size_t in = tile.matrix.in;
   const T* w = weights + out * in;
   const float* x = tile.x + row * tile.x_stride;
   F32 acc[R][C];
-  for (auto& sums : acc) {
-    for (F32& chain : sums) chain = zero();
+#pragma GCC unroll 4
+  for (std::size_t r = 0; r < R; ++r) {
+#pragma GCC unroll 4
+    for (std::size_t c = 0; c < C; ++c) acc[r][c] = zero();
   }
   const std::size_t whole = in / kLaneCount * kLaneCount;
   for (std::size_t k = 0; k < whole; k += kLaneCount) {
     F32 values[R];
+#pragma GCC unroll 4
     for (std::size_t r = 0; r < R; ++r) values[r] = load(x + r * tile.x_stride + k);
 #pragma GCC unroll 4
     for (std::size_t c = 0; c < C; ++c) {
       prefetch(reinterpret_cast<const std::uint8_t*>(w + c * in + k) + 1024);
       const F32 weight = load_weights(w + c * in + k);
+#pragma GCC unroll 4
       for (std::size_t r = 0; r < R; ++r) acc[r][c] = fma(values[r], weight, acc[r][c]);
     }
   }
   const std::size_t left = in - whole;
-  for (std::size_t c = 0; left > 0 && c < C; ++c) {
-    const F32 weight = load_weights_part(w + c * in + whole, left);
-    for (std::size_t r = 0; r < R; ++r) {
-      acc[r][c] = fma(load_part(x + r * tile.x_stride + whole, left), weight, acc[r][c]);
+  if (left > 0) {
+#pragma GCC unroll 4
+    for (std::size_t c = 0; c < C; ++c) {
+      const F32 weight = load_weights_part(w + c * in + whole, left);
+#pragma GCC unroll 4
+      for (std::size_t r = 0; r < R; ++r) {
+        acc[r][c] = fma(load_part(x + r * tile.x_stride + whole, left), weight, acc[r][c]);
+      }
     }
   }
+#pragma GCC unroll 4
   for (std::size_t r = 0; r < R; ++r) {
     float sums[C];
     if constexpr (C == kDenseOuts) {
       sum_four(acc[r], sums);
     } else {
+#pragma GCC unroll 4
       for (std::size_t c = 0; c < C; ++c) sums[c] = sum(acc[r][c]);
     }
     float* const y = tile.y + (row + r) * tile.y_stride + out;
+#pragma GCC unroll 4
     for (std::size_t c = 0; c < C; ++c) y[c] = sums[c] + (tile.bias == nullptr ? 0.0F : tile.bias[out + c]);
   }
 }
