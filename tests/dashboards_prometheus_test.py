@@ -84,10 +84,19 @@ class PrometheusDashboardTest(harness.Test):
         shown = [s.values()[0] for s in cls.prometheus.query("sum(tgi_request_count) + sum(tgi_request_success)")]
         return shown == [truth.page[("tgi_request_count", ())] + truth.page[("tgi_request_success", ())]]
 
-    def differences(self, board):
+    def on(self, board):
         choice = {"run": self.truth.id, "ttft_slo": self.truth.slo_edges["ttft"], "e2e_slo": self.truth.slo_edges["e2e"]}
-        on = PrometheusBoard(board, self.prometheus, self.truth.middle, self.truth.at, self.truth.later, choice)
-        return judge(board, on.answers, self.truth, PROMETHEUS)
+        return PrometheusBoard(board, self.prometheus, self.truth.middle, self.truth.at, self.truth.later, choice)
+
+    def differences(self, board):
+        return judge(board, self.on(board).answers, self.truth, PROMETHEUS)
+
+    def test_annotations_are_the_phases_of_the_run(self):
+        on = self.on(self.board)
+        for at, phases in ((self.truth.middle, {"warmup", "measure"}), (self.truth.at, {"ended"})):
+            notes = on.notes(self.board, at)
+            self.assertEqual([note["run"] for note in notes], [self.truth.id])
+            self.assertLessEqual({note["phase"] for note in notes}, phases)
 
     def test_every_panel_shows_what_is_true(self):
         self.assertEqual(self.differences(self.board), [])

@@ -111,6 +111,10 @@ class PrometheusBoard:
     def ask(self, expr, at):
         return self.server.query(boards.expand(expr, {**self.values, "__rate_interval": "30s", "__interval": "1s"}), at)
 
+    def notes(self, board, at):
+        """What the annotations show at a moment: the tags of each, as its title has them."""
+        return [series.tags for note in board["annotations"]["list"] for series in self.ask(note["expr"], at)]
+
     def answers(self, panel):
         """interval -> one answer per target: fine for the middle, coarse for the whole run."""
         is_of_server = any(re.search(r"\b(?:up\{|tgi_|refserver_|DCGM_)", t["expr"]) for t in panel["targets"])
