@@ -13,6 +13,7 @@
 #include "refserver/engine/make_engine.hpp"
 #include "refserver/exit_code.hpp"
 #include "refserver/http/options.hpp"
+#include "refserver/http/statsd_meter.hpp"
 #include "refserver/scheduler_settings.hpp"
 
 namespace refserver {
@@ -34,6 +35,7 @@ struct ServerConfig {
   std::vector<Stall> stalls;                  ///< of all simulated engines
   std::optional<FaultPlan> faults;            ///< what to do wrong on purpose
   std::string truth_log;                      ///< path; empty: none
+  StatsdOptions statsd;
   std::vector<std::string> notes;  ///< to be said at start: flags and variables that were accepted and have no effect
 };
 

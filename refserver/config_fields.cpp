@@ -181,6 +181,20 @@ std::vector<Field> network_fields() {
   };
 }
 
+std::vector<Field> statsd_fields() {
+  const auto check = [](const Result<void, std::string>& read) {
+    if (!read) throw BadValue(read.error());
+  };
+  return {
+      {"statsd", "HOST:PORT", "tell a StatsD daemon about requests, by model, once a second", kOurs, kValue,
+       [check](Draft& d, const std::string& v) { check(set_statsd_address(d.config.statsd, v)); }},
+      {"statsd_format", "HOW", "plain, dogstatsd or influx: the model in the name or as a tag (default plain)", kOurs,
+       kValue, [check](Draft& d, const std::string& v) { check(set_statsd_format(d.config.statsd, v)); }},
+      {"statsd_prefix", "NAME", "in front of every name, such as gateway (default none)", kOurs, kValue,
+       [check](Draft& d, const std::string& v) { check(set_statsd_prefix(d.config.statsd, v)); }},
+  };
+}
+
 std::vector<Field> limit_fields() {
   const auto small = [](const std::string& v) { return parse_number<std::uint32_t>(v, 1, 1'000'000); };
   return {
@@ -312,7 +326,8 @@ std::vector<Field> engine_fields() {
 const std::vector<Field>& config_fields() {
   static const std::vector<Field> table = [] {
     std::vector<Field> all;
-    for (auto part : {network_fields(), limit_fields(), scheduler_fields(), engine_fields(), cpu_fields()}) {
+    for (auto part :
+         {network_fields(), limit_fields(), scheduler_fields(), engine_fields(), cpu_fields(), statsd_fields()}) {
       std::move(part.begin(), part.end(), std::back_inserter(all));
     }
     return all;

@@ -37,6 +37,23 @@ void add_time(CLI::App& app, const std::string& name, std::chrono::milliseconds&
   app.add_option_function<std::string>(name, apply, help)->check(check)->type_name("TIME");
 }
 
+void add_statsd_flags(CLI::App& app, StatsdOptions& options) {
+  using Set = Result<void, std::string> (*)(StatsdOptions&, std::string_view);
+  const auto add = [&](const std::string& name, Set set, const char* type, const char* help) {
+    const auto check = [set](const std::string& text) {
+      StatsdOptions tried;
+      const auto read = set(tried, text);
+      return read ? std::string() : read.error();
+    };
+    const auto apply = [&options, set](const std::string& text) { (void)set(options, text); };  // checked before
+    app.add_option_function<std::string>(name, apply, help)->check(check)->type_name(type);
+  };
+  add("--statsd", set_statsd_address, "HOST:PORT", "tell a StatsD daemon about requests, by backend, once a second");
+  add("--statsd-format", set_statsd_format, "HOW",
+      "plain, dogstatsd or influx: the model in the name or as a tag (default plain)");
+  add("--statsd-prefix", set_statsd_prefix, "NAME", "in front of every name, such as gateway (default none)");
+}
+
 void add_flags(CLI::App& app, GatewayFlags& flags) {
   GatewayOptions& options = flags.options;
   app.add_option("--backend", flags.backends,
@@ -76,6 +93,7 @@ void add_flags(CLI::App& app, GatewayFlags& flags) {
   add_time(app, "--health-interval", options.probe_interval, "how often each backend's /health is asked (default 2s)");
   add_time(app, "--graceful-termination-timeout", options.graceful_termination_timeout,
            "how long requests may finish after SIGTERM (default 90s)");
+  add_statsd_flags(app, options.statsd);
 }
 
 /// The template of a family, and what the family's tokenizer puts before every text.

@@ -30,6 +30,12 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::vector<std::string> names_of(const std::vector<ModelInfo>& models) {
+  std::vector<std::string> names;
+  for (const ModelInfo& model : models) names.push_back(model.name);
+  return names;
+}
+
 ExitCode serve(ServerConfig config) {
   for (std::size_t i = 0; i < config.models.size(); ++i) {
     ModelInfo& model = config.models[i];
@@ -50,8 +56,11 @@ ExitCode serve(ServerConfig config) {
   const Calibration calibration = calibrate(kCalibrationSamples);
   fmt::print(stderr, "{}\n", describe(calibration));
   if (!config.truth_log.empty()) truth_log.emplace(config.truth_log, to_json(calibration));
-  ServerParts parts{config.models, config.limits, work, tokens, &board, truth_log ? &*truth_log : nullptr,
-                    calibration,   config.faults};
+  std::optional<StatsdMeter> statsd;
+  if (config.statsd.where) statsd.emplace(config.statsd, names_of(config.models));
+  ServerParts parts{config.models, config.limits, work,
+                    tokens,        &board,        truth_log ? &*truth_log : nullptr,
+                    calibration,   config.faults, statsd ? &*statsd : nullptr};
   std::optional<Server> server;
   try {
     server.emplace(config.http, parts);

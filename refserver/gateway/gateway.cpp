@@ -48,6 +48,11 @@ class Gateway::Impl {
  public:
   Impl(GatewayOptions options, std::vector<Backend> backends)
       : state_(std::move(options), std::move(backends)), acceptor_(io_), sweep_timer_(io_), signals_(io_) {
+    if (state_.options.statsd.where) {
+      std::vector<std::string> names;
+      for (const Backend& backend : state_.backends) names.push_back(backend.address.name);
+      state_.metrics.tell(statsd_.emplace(state_.options.statsd, names));
+    }
     const tcp::endpoint address(asio::ip::make_address(state_.options.host), state_.options.port);
     acceptor_.open(address.protocol());
     acceptor_.set_option(tcp::acceptor::reuse_address(true));
@@ -178,7 +183,8 @@ class Gateway::Impl {
     sweep_timer_.cancel();
   }
 
-  GatewayState state_;  // outlives what is suspended in the io_context
+  std::optional<StatsdMeter> statsd_;  // outlives what tells it
+  GatewayState state_;                 // outlives what is suspended in the io_context
   asio::io_context io_{1};
   tcp::acceptor acceptor_;
   std::vector<std::unique_ptr<asio::steady_timer>> probe_timers_;

@@ -4,6 +4,25 @@
 #include <algorithm>
 
 namespace refserver {
+namespace {
+
+/// A backend that cannot be reached or breaks off has failed the request as much as one that says so.
+RequestEnd meaning_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::ok:
+      return RequestEnd::ok;
+    case Outcome::timeout:
+      return RequestEnd::timeout;
+    case Outcome::model_error:
+    case Outcome::backend_unreachable:
+    case Outcome::backend_broken:
+      return RequestEnd::model_error;
+    default:
+      return RequestEnd::other;
+  }
+}
+
+}  // namespace
 
 GatewayMetrics::GatewayMetrics(std::span<const Backend> backends) {
   for (const Backend& backend : backends) {
@@ -41,6 +60,13 @@ void GatewayMetrics::on_end(std::size_t backend, Outcome outcome, double total, 
   if (first_byte >= 0) own.first_byte->observe(first_byte);
   own.input_tokens->increment(static_cast<double>(tokens.input.value_or(0)));
   own.output_tokens->increment(static_cast<double>(tokens.output.value_or(0)));
+  if (statsd_ == nullptr) return;
+  statsd_->on_end(backend, {meaning_of(outcome), total, tokens.input.value_or(0), tokens.output.value_or(0)});
+}
+
+void GatewayMetrics::on_refused() {
+  refused_->increment();
+  if (statsd_ != nullptr) statsd_->on_end(backends_.size(), {});
 }
 
 std::string GatewayMetrics::render(std::span<const Backend> backends) const {

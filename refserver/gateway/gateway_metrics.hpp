@@ -9,17 +9,20 @@
 #include "refserver/gateway/backend.hpp"
 #include "refserver/gateway/event_stream.hpp"
 #include "refserver/gateway/outcome.hpp"
+#include "refserver/http/statsd_meter.hpp"
 
 namespace refserver {
 
 class GatewayMetrics {
  public:
   explicit GatewayMetrics(std::span<const Backend> backends);
+  /// Further tells `statsd`, whose models are the backends, of every request; it outlives this.
+  void tell(StatsdMeter& statsd) { statsd_ = &statsd; }
 
   /// `backend` is an index. Times in seconds since the request was read; `first_byte` below 0 where there was none.
   void on_end(std::size_t backend, Outcome outcome, double total, double first_byte, const TokenTally& tokens);
   /// A request that reached no backend: what was wrong with it.
-  void on_refused() { refused_->increment(); }
+  void on_refused();
   void on_internal_error() { internal_errors_->increment(); }
   void set_connections(std::size_t connections) { connections_->set(static_cast<double>(connections)); }
 
@@ -42,6 +45,7 @@ class GatewayMetrics {
   exporters::LiveCounter* refused_ = nullptr;
   exporters::LiveCounter* internal_errors_ = nullptr;
   exporters::LiveGauge* connections_ = nullptr;
+  StatsdMeter* statsd_ = nullptr;
 };
 
 }  // namespace refserver

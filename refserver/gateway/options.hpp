@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <string>
 
+#include "refserver/http/statsd_meter.hpp"
+
 namespace refserver {
 
 struct GatewayOptions {
   std::string host = "127.0.0.1";  ///< an IP address literal
   std::uint16_t port = 8000;       ///< 0: the system picks one
+
+  StatsdOptions statsd;  ///< where requests are told of
 
   std::size_t max_connections = 1024;      ///< of clients; more are closed at once
   std::size_t max_backend_requests = 128;  ///< that one backend has at once; more get 429

@@ -123,6 +123,8 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void finish();
   void log_end(const Generation& sequence) const;
   void record_success(const Generation& sequence);
+  RequestEnd meaning_of_end() const;
+  void tell_statsd();
 
   Service& service_;
   Face& face_;

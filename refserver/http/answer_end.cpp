@@ -121,6 +121,7 @@ void Answer::count_tokens(const Generation& sequence, std::size_t stamps) {
 
 void Answer::finish() {
   is_done_ = true;
+  if (service_.statsd != nullptr) tell_statsd();
   if (fault_ != nullptr) fault_->stop();
   if (comment_timer_ != nullptr) comment_timer_->cancel();
   for (std::size_t i = 0; i < sequences_.size(); ++i) {
@@ -134,6 +135,35 @@ void Answer::finish() {
     if (validating_ == 0) sequence.permit.reset();
   }
   on_done_();
+}
+
+/// A client that leaves while a fault holds its answer back has waited for too long; a 429 is no fault of the model.
+RequestEnd Answer::meaning_of_end() const {
+  const bool is_held_back = fault_ != nullptr && fault_->is_held();
+  bool is_ok = !sequences_.empty();
+  for (const Generation& sequence : sequences_) {
+    const std::string_view outcome = sequence.outcome;
+    if (outcome == label(ErrorType::queue_timeout) || (outcome == "client_gone" && is_held_back)) {
+      return RequestEnd::timeout;
+    }
+    if (outcome == label(ErrorType::generation) || outcome == label(ErrorType::incomplete)) {
+      return RequestEnd::model_error;
+    }
+    if (outcome == "fault" && fault_->rule().kind != FaultKind::status_429) return RequestEnd::model_error;
+    is_ok = is_ok && outcome == "ok";
+  }
+  return is_ok ? RequestEnd::ok : RequestEnd::other;
+}
+
+void Answer::tell_statsd() {
+  StatsdMeter::Ended ended{meaning_of_end(), seconds_between(facts_.received, Clock::now())};
+  for (std::size_t i = 0; i < sequences_.size(); ++i) {
+    // Those of best_of share one prompt.
+    const bool is_new_prompt = i == 0 || sequences_[i].job != sequences_[i - 1].job;
+    if (is_new_prompt) ended.input_tokens += sequences_[i].prompt_tokens;
+    ended.output_tokens += sequences_[i].truth.due.size();
+  }
+  service_.statsd->on_end(jobs_.empty() ? service_.models.size() : jobs_.front().model_index, ended);
 }
 
 void Answer::log_end(const Generation& sequence) const {

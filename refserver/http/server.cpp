@@ -64,9 +64,17 @@ class Server::Impl {
         faults_(parts.faults ? std::optional<FaultPicker>(std::move(*parts.faults)) : std::nullopt),
         metrics_(largest(parts.models, &ModelInfo::max_input_tokens),
                  largest(parts.models, &ModelInfo::max_total_tokens)),
-        service_{
-            options_, parts.models, validator_, parts.work, parts.board, parts.truth_log, faults_ ? &*faults_ : nullptr,
-            metrics_, turns_,       pool_},
+        service_{options_,
+                 parts.models,
+                 validator_,
+                 parts.work,
+                 parts.board,
+                 parts.truth_log,
+                 faults_ ? &*faults_ : nullptr,
+                 parts.statsd,
+                 metrics_,
+                 turns_,
+                 pool_},
         sweep_timer_(io_),
         signals_(io_) {
     listen(options_.port, std::nullopt);

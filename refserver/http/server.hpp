@@ -14,6 +14,7 @@
 #include "refserver/api/model_info.hpp"
 #include "refserver/api/validate.hpp"
 #include "refserver/http/options.hpp"
+#include "refserver/http/statsd_meter.hpp"
 #include "refserver/http/truth_log.hpp"
 #include "refserver/queue/engine_board.hpp"
 #include "refserver/queue/token_queue.hpp"
@@ -31,6 +32,7 @@ struct ServerParts {
   TruthLog* truth_log = nullptr;             ///< optional
   std::optional<Calibration> calibration{};  ///< to be shown on /metrics
   std::optional<FaultPlan> faults{};         ///< what to do wrong on purpose
+  StatsdMeter* statsd = nullptr;             ///< optional: is told of every request; by the models' index
 };
 
 class Server {

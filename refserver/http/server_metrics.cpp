@@ -144,8 +144,8 @@ void ServerMetrics::on_success(const SuccessTimes& times, std::uint32_t tokens) 
 
 void ServerMetrics::set_calibration(const Calibration& calibration) {
   const auto tell = [this](std::string_view name, std::string_view help, const DelayFacts& delay) {
-    registry_.gauge(name, help, {{"quantile", "0.5"}}).set(to_seconds(delay.p50));
-    registry_.gauge(name, help, {{"quantile", "0.99"}}).set(to_seconds(delay.p99));
+    registry_.gauge(name, help, {{"percentile", "50"}}).set(to_seconds(delay.p50));
+    registry_.gauge(name, help, {{"percentile", "99"}}).set(to_seconds(delay.p99));
   };
   tell("refserver_timer_error_seconds", "How late sleeps ended on this machine, measured at start.", calibration.timer);
   tell("refserver_write_seconds", "How long writes of a token took on this machine, measured at start.",

@@ -12,6 +12,7 @@
 #include "refserver/api/validate.hpp"
 #include "refserver/http/options.hpp"
 #include "refserver/http/server_metrics.hpp"
+#include "refserver/http/statsd_meter.hpp"
 #include "refserver/http/truth_log.hpp"
 #include "refserver/queue/admission.hpp"
 #include "refserver/queue/engine_board.hpp"
@@ -54,6 +55,7 @@ struct Service {
   const EngineBoard* board;  ///< may be null
   TruthLog* truth_log;       ///< may be null
   FaultPicker* faults;       ///< may be null
+  StatsdMeter* statsd;       ///< may be null
   ServerMetrics& metrics;
   Turnstile& turns;
   ValidationPool& pool;
