@@ -112,6 +112,26 @@ class Transformer(unittest.TestCase):
         self.assertGreater(report["memory"]["resident"], report["memory"]["kv"])
         self.assertIn("| how ", done.stdout)
 
+    def test_memory_is_what_was_planned(self):
+        """Between a small load of a small model and a large load of a larger one; what both hold beside the plan drops out."""
+        big = self.dir / "big"
+        refserver("synth", "--arch", "qwen2", "--vocab-size", 262144, "--out", big)
+        small = self.measured_memory(self.qwen2, "--prompt", 8, "--decode", 2, "--batch", 1)
+        for head, least in (("stored", 30e6), ("int8", 60e6)):
+            with self.subTest(head):
+                large = self.measured_memory(big, "--prompt", 1000, "--decode", 24, "--batch", 16, "--lm-head", head)
+                planned = sum(large[key] - small[key] for key in ("weights", "kv", "buffers"))
+                held = large["resident_anonymous"] - small["resident_anonymous"]
+                self.assertGreater(planned, least)
+                self.assertGreater(held, 0.95 * planned)
+                self.assertLess(held, 1.1 * planned + 4e6)
+        shutil.rmtree(big)
+
+    def measured_memory(self, model, *flags):
+        out = self.dir / "memory.json"
+        refserver("bench", "--model", model, "--runs", 1, *flags, "--out", out)
+        return json.loads(out.read_text())["memory"]
+
     def test_served_tokens_are_those_of_the_command(self):
         expected = {"qwen2": self.generate(self.qwen2), "llama3": self.generate(self.llama)}
         flags = ("--engine", "cpu", "--model", f"qwen2={self.qwen2}", "--model", f"llama3={self.llama}", "--cpu-memory-mb", 400)

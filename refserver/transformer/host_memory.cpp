@@ -36,12 +36,19 @@ std::uint64_t panel_bytes(const PanelShape& shape) {
          (shape.is_symmetric ? 0 : round_up(lanes, kLine));
 }
 
+/// Where the file has it on an odd address it is copied.
+void add_plain(const PlainMatrix& matrix, HostMemoryPlan& plan) {
+  const bool is_aligned = reinterpret_cast<std::uintptr_t>(matrix.bytes.data()) % size_of(matrix.dtype) == 0;
+  (is_aligned ? plan.mapped_bytes : plan.weight_bytes) +=
+      is_aligned ? matrix.bytes.size() : round_up(matrix.bytes.size(), kLine);
+}
+
 void add_linear(const Linear& linear, HostMemoryPlan& plan) {
   if (const QuantizedWeight* const weight = linear.quantized()) {
     plan.weight_bytes += panel_bytes({linear.in, linear.out, weight->matrix.groups(), weight->matrix.group_size(),
                                       weight->matrix.bits(), weight->is_symmetric});
   } else {
-    plan.mapped_bytes += linear.plain()->bytes.size();
+    add_plain(*linear.plain(), plan);
   }
 }
 
@@ -61,8 +68,10 @@ void add_weights(const Checkpoint& checkpoint, HeadStorage head, HostMemoryPlan&
     add_linear(checkpoint.lm_head(), plan);
   }
   plan.read_bytes = plan.weight_bytes + plan.mapped_bytes;
-  const bool shares_embedding = config.tie_word_embeddings && head == HeadStorage::as_stored;
-  if (!shares_embedding) plan.mapped_bytes += checkpoint.embedding().bytes.size();
+  const std::uint64_t mapped = plan.mapped_bytes;
+  add_plain(checkpoint.embedding(), plan);
+  // Mapped once, it is used twice.
+  if (config.tie_word_embeddings && head == HeadStorage::as_stored) plan.mapped_bytes = mapped;
 }
 
 std::uint64_t mb(std::uint64_t bytes) {
