@@ -14,6 +14,7 @@
 #include "loadgen/cli_exports.hpp"
 #include "loadgen/cli_help.hpp"
 #include "loadgen/cli_network.hpp"
+#include "loadgen/cli_observe.hpp"
 #include "loadgen/local_server.hpp"
 #include "loadgen/plan/scenario_file.hpp"
 #include "loadgen/plan/target.hpp"
@@ -115,6 +116,7 @@ void add_run(CLI::App& app, Arguments& arguments) {
       ->group(what);
   add_load_flags(run, flags);
   add_network_flags(run, flags.network);
+  add_observe_flags(run, flags.observe);
   add_texts(run, "--gate", flags.gates, "EXPR", "A condition that must hold, as 'p99(e2e) < 1500ms'; may be repeated",
             "Judging");
   const char* const keep = "What to keep";

@@ -48,6 +48,11 @@ Kubernetes job, this process sends its part of the plan; all must be given one
 Durations are written 500ms, 15s, 1m30s. Percentiles without enough samples are
 not printed, and gates on them are inconclusive: p99 needs 662 requests.
 
+--gpu-source and --scrape read GPUs and servers once a second, for the report and for
+gates such as 'max(gpu.memory_used_mib) < 7152', 'gpu.joules_per_token < 2' or
+'p95(server.waiting) <= 4'; without its source a gate is inconclusive. NVML is looked
+for in the system, in WSL, or where LOADGEN_NVML_LIBRARY says.
+
 Examples
   loadgen run scenarios/dual-model-mix.yaml --target http://127.0.0.1:8080
   loadgen run --target http://127.0.0.1:8080 --route openai-chat --model llama3 \
@@ -72,7 +77,8 @@ Example
 const char* const doctor_footer = R"(
 Looks at descriptors, local ports and those in TIME_WAIT, the listen backlog, cores
 and CPU quota, clock source, governor, stolen time and other load, and says for each
-whether it does for the load, and how to raise what does not. Before every run the
+whether it does for the load, and how to raise what does not; also which GPUs NVML
+finds, for --gpu-source nvml. Before every run the
 hard limits are looked at too; what is short stands among the run's warnings.
 Exit codes: 0 all does, 4 something is short.
 

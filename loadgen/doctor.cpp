@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "loadgen/drive/targets.hpp"
 #include "loadgen/export/host_limits.hpp"
 #include "loadgen/export/terminal_text.hpp"
+#include "loadgen/observe/observer.hpp"
 
 namespace loadgen {
 namespace {
@@ -52,6 +54,8 @@ ExitCode run_doctor(const DoctorCommand& command) {
                check.needed);
     if (!check.fix.empty()) fmt::print("           {}\n", check.fix);
   }
+  const auto gpus = describe_nvml(std::getenv("LOADGEN_NVML_LIBRARY"));
+  fmt::print("  {}{}{}\n", pad_right(gpus ? "ok" : "none", 9), pad_right("nvml", 16), gpus ? *gpus : gpus.error());
   return is_short ? ExitCode::invalid : ExitCode::pass;
 }
 

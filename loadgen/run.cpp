@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <random>
@@ -23,6 +24,7 @@
 #include "loadgen/export/plan_hash.hpp"
 #include "loadgen/export/run_directory.hpp"
 #include "loadgen/export/truth_file.hpp"
+#include "loadgen/observe/observer.hpp"
 #include "loadgen/start_file.hpp"
 #include "loadgen/summarize/summary.hpp"
 #include "loadgen/summarize/truth.hpp"
@@ -34,10 +36,11 @@ namespace {
 class Outlets final : public RunListener {
  public:
   /// `truth` is null where there is nothing to compare with.
-  Outlets(const Scenario& scenario, RunExport& exports, ProgressView& progress, TruthMatcher* truth)
-      : scenario_(scenario), exports_(exports), progress_(progress), truth_(truth) {}
+  Outlets(const Scenario& scenario, RunExport& exports, ProgressView& progress, Observer& observer, TruthMatcher* truth)
+      : scenario_(scenario), exports_(exports), progress_(progress), observer_(observer), truth_(truth) {}
   void on_interval(const RunFacts& facts, const Interval& interval) override {
     exports_.on_interval(scenario_, facts, interval);
+    export_observed(facts);
     if (truth_ == nullptr) return;
     for (const RequestRow& row : interval.rows) {
       truth_->add_measured(row);
@@ -49,6 +52,11 @@ class Outlets final : public RunListener {
     exports_.on_event(facts, at_ns, kind, text);
   }
   void on_progress(const ProgressSnapshot& snapshot) override { progress_.show(snapshot); }
+
+  /// Passes on what was read of GPUs and servers meanwhile.
+  void export_observed(const RunFacts& facts) {
+    if (const auto readings = observer_.take_new(); !readings.empty()) exports_.on_observed(facts, readings);
+  }
 
   std::uint64_t damaged_truths() const noexcept { return damaged_truths_; }
 
@@ -65,6 +73,7 @@ class Outlets final : public RunListener {
   const Scenario& scenario_;
   RunExport& exports_;
   ProgressView& progress_;
+  Observer& observer_;
   TruthMatcher* truth_;
   std::uint64_t damaged_truths_ = 0;
 };
@@ -188,18 +197,24 @@ ExitCode run_load(RunCommand command) {
   const std::string run_id = run_id_of(command);
   announce(command, run_id);
   const Plan plan(command.scenario);
+  Observer observer(command.scenario, std::getenv("LOADGEN_NVML_LIBRARY"));
+  for (const std::string& complaint : observer.complaints())
+    fmt::print(stderr, "loadgen: {}; gates on it will be inconclusive\n", complaint);
   const auto progress = make_progress_view(command.progress);
   TruthMatcher truth;
-  Outlets outlets(plan.scenario(), **exports, *progress,
+  Outlets outlets(plan.scenario(), **exports, *progress, observer,
                   command.truth_file || command.truth_in_answers ? &truth : nullptr);
   Conductor conductor(plan, *addresses,
                       {command.exports.record, run_id, command.shard, command.slowest, command.start_at_ns}, outlets);
+  observer.start();
   const auto conducted = conductor.conduct();
   progress->close();
   if (!conducted) return not_started(command);
   const RunTotals& totals = *conducted;
 
-  Summary summary = summarize(plan.scenario(), totals, read_host_facts());
+  const Observations observations = observer.finish();
+  outlets.export_observed(totals.facts);
+  Summary summary = summarize(plan.scenario(), totals, read_host_facts(), observations);
   for (const std::string& warning : preflight_warnings(command.scenario, command.shard.count))
     summary.warnings.push_back(warning);
   if (command.truth_in_answers) summary.truth = answered_truth(truth, outlets.damaged_truths());

@@ -117,10 +117,10 @@ std::string gate_lines(const Painter& paint, const Summary& summary) {
   if (summary.gates.empty()) return "";
   std::string out = "\n";
   for (const GateResult& gate : summary.gates) {
-    const bool is_latency = gate.text.find('(') != std::string::npos;
-    const std::string value = !gate.value  ? ""
-                              : is_latency ? format_ms(*gate.value) + (*gate.value < 10'000 ? " ms" : "")
-                                           : fmt::format("{:.4g}", *gate.value);
+    const std::string value = !gate.value ? ""
+                              : gate.unit == "ms"
+                                  ? format_ms(*gate.value) + (*gate.value < 10'000 ? " ms" : "")
+                                  : fmt::format("{:.6g}{}{}", *gate.value, gate.unit.empty() ? "" : " ", gate.unit);
     const std::string mark = gate.status == GateResult::Status::pass   ? paint.green("✓ pass")
                              : gate.status == GateResult::Status::fail ? paint.red("✗ fail")
                                                                        : paint.yellow("? inconclusive");
@@ -128,6 +128,28 @@ std::string gate_lines(const Painter& paint, const Summary& summary) {
     if (!gate.note.empty()) out += "          " + paint.grey(sentence(gate.note, 10)) + "\n";
   }
   return out;
+}
+
+/// One line per GPU, and what a token cost.
+std::string gpu_lines(const Painter& paint, const Summary& summary) {
+  std::string out;
+  for (const ObservedSubject& gpu : summary.observed.subjects) {
+    if (gpu.subject.kind != Subject::Kind::gpu) continue;
+    std::string facts;
+    for (const ObservedStatistic& metric : gpu.metrics) {
+      const auto add = [&](std::string_view what, double value) {
+        facts += fmt::format("{}{} {:.4g} {}", facts.empty() ? "" : ", ", what, value, label(info(metric.metric).unit));
+      };
+      if (metric.metric == ObservedMetric::gpu_utilization) add("busy", metric.mean);
+      if (metric.metric == ObservedMetric::gpu_memory_used_mib) add("memory up to", metric.max);
+      if (metric.metric == ObservedMetric::gpu_power_w) add("power", metric.mean);
+    }
+    out += fmt::format("  GPU {} ({}): {}\n", without_controls(gpu.subject.gpu),
+                       without_controls(gpu.subject.name.empty() ? gpu.subject.source : gpu.subject.name), facts);
+  }
+  if (summary.observed.joules_per_output_token)
+    out += paint.grey(fmt::format("  {:.4g} J per output token\n", *summary.observed.joules_per_output_token));
+  return out.empty() ? "" : "\n" + out;
 }
 
 std::string error_lines(const Painter& paint, const Summary& summary) {
@@ -222,9 +244,13 @@ std::string closing_lines(const Painter& paint, const Summary& summary) {
   for (const auto& [name, account] : summary.exporters) {
     const bool complete = account.stored == account.offered;
     if (complete && name != "influx") continue;  // files are taken for granted when nothing is missing
-    const std::string line =
-        fmt::format("{}: {} of {} stored, {} rejected, {} spilled, {} dropped", name, account.stored, account.offered,
-                    account.rejected, account.spilled, account.dropped);
+    std::string line = fmt::format("{}: {} of {} stored, {} rejected, {} spilled, {} dropped", name, account.stored,
+                                   account.offered, account.rejected, account.spilled, account.dropped);
+    if (account.in_database && account.in_database->not_counted.empty())
+      line += fmt::format("; the database holds {}{}", account.in_database->found(),
+                          account.in_database->uncounted == 0
+                              ? ""
+                              : fmt::format(" and of {} it cannot be said", account.in_database->uncounted));
     out += "    " + (complete ? paint.grey(line) : paint.red(line)) + "\n";
   }
   return out;
@@ -238,7 +264,7 @@ std::string render_final_table(const Scenario& scenario, const Summary& summary,
   out += metric_table(paint, summary);
   if (summary.mix.size() > 1) out += mix_table(paint, summary, is_open_loop(scenario));
   out += shard_table(paint, summary) + truth_table(paint, summary) + error_lines(paint, summary) +
-         gate_lines(paint, summary) + closing_lines(paint, summary);
+         gpu_lines(paint, summary) + gate_lines(paint, summary) + closing_lines(paint, summary);
   return out;
 }
 

@@ -84,6 +84,7 @@ class PulledPage final : public PrometheusExport {
   ExportAccount account() const {
     const auto counts = server_->counts();
     ExportAccount account;
+    account.is_view = true;
     account.offered = counts.asked;
     account.stored = counts.served;
     account.dropped = counts.asked - counts.served;

@@ -11,6 +11,8 @@
 #include "exporters/influx_sink.hpp"
 #include "loadgen/export/grafana_links.hpp"
 #include "loadgen/export/hdr_logs.hpp"
+#include "loadgen/export/observed_json.hpp"
+#include "loadgen/export/observed_points.hpp"
 #include "loadgen/export/points.hpp"
 #include "loadgen/export/report.hpp"
 #include "loadgen/export/report_data.hpp"
@@ -57,6 +59,7 @@ class DirectoryExport final : public RunExport {
   Result<void, std::string> open_influx(const ExportOptions& options);
 
   void on_interval(const Scenario& scenario, const RunFacts& facts, const Interval& interval) override;
+  void on_observed(const RunFacts& facts, const std::vector<SubjectReading>& readings) override;
   void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind, const std::string& text) override;
   void on_checkpoint(const Scenario& scenario, const RunTotals& totals) override;
   Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) override;
@@ -168,6 +171,13 @@ void DirectoryExport::on_interval(const Scenario&, const RunFacts& facts, const 
   write_points(batch);
 }
 
+void DirectoryExport::on_observed(const RunFacts& facts, const std::vector<SubjectReading>& readings) {
+  if (!has_points()) return;
+  Batch batch;
+  append_observed(batch, facts, readings);
+  write_points(batch);
+}
+
 void DirectoryExport::on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind,
                                const std::string& text) {
   begin_logs(facts);
@@ -244,7 +254,9 @@ Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTota
 /// The shard last: where it is, all of the result is.
 Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals, const Summary& summary) {
   const auto document = summary_document(scenario_, summary, file_names(summary));
-  const std::string report = render_report(report_document(document, scenario_, totals));
+  auto data = report_document(document, scenario_, totals);
+  data["observed"] = observed_timelines(summary.observed);
+  const std::string report = render_report(data);
   const std::pair<std::string_view, std::string> files[] = {
       {run_file::summary, render_json(document)},
       {run_file::report, report},

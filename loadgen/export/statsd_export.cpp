@@ -85,7 +85,7 @@ class StatsdExport final : public RunExport {
  private:
   static ExportAccount to_account(const exporters::SinkAccount& account) {
     return {account.offered,    account.stored, account.rejected, account.spilled, account.dropped, "",
-            account.first_error};
+            account.first_error, true};
   }
 
   Scenario scenario_;  ///< a copy: the renderer keeps a reference

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "loadgen/export/observed_json.hpp"
 #include "loadgen/export/wall_time.hpp"
 #include "loadgen/plan/endpoint_template.hpp"
 #include "loadgen/plan/length_draw.hpp"
@@ -182,8 +183,11 @@ Json generator_json(const Summary& summary) {
 Json gates_json(const std::vector<GateResult>& gates) {
   Json list = Json::array();
   for (const GateResult& gate : gates)
-    list.push_back(
-        {{"gate", gate.text}, {"status", label(gate.status)}, {"value", optional(gate.value)}, {"note", gate.note}});
+    list.push_back({{"gate", gate.text},
+                    {"status", label(gate.status)},
+                    {"value", optional(gate.value)},
+                    {"unit", gate.unit},
+                    {"note", gate.note}});
   return list;
 }
 
@@ -336,6 +340,7 @@ Json summary_document(const Scenario& scenario, const Summary& summary, const st
           {"mix", std::move(mix)},
           {"gates", gates_json(summary.gates)},
           {"steadiness", steadiness_json(summary)},
+          {"observed", observed_document(summary.observed)},
           {"exporters", exporters_json(summary.exporters)},
           {"token_sources", summary.overall.token_source_shares},
           {"anchors", anchors_json()},

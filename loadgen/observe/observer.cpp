@@ -181,19 +181,21 @@ Observations Observer::finish() {
   return state_->store.take();
 }
 
-std::string describe_nvml(const char* nvml_library) {
+Result<std::string, std::string> describe_nvml(const char* nvml_library) {
+  using Described = Result<std::string, std::string>;
   const auto library = NvmlLibrary::open(nvml_library);
-  if (!library) return library.error();
+  if (!library) return Described(boost::system::in_place_error, library.error());
   const auto source = NvmlSource::open(*library, std::nullopt);
-  if (!source) return source.error();
+  if (!source) return Described(boost::system::in_place_error, source.error());
   const SourceRead read = (*source)->read();
   std::string text;
   for (const SubjectReading& gpu : read.readings)
     text += fmt::format("{}{} ({:.0f} MiB)", text.empty() ? "" : ", ", gpu.subject.name,
                         gpu.reading.values[ObservedMetric::gpu_memory_total_mib]);
   const std::string version = (*library)->driver_version();
-  return fmt::format("{}{}{}", text, version.empty() ? "" : ", driver " + version,
-                     read.error.empty() ? "" : "; " + read.error);
+  if (!version.empty()) text += ", driver " + version;
+  if (!read.error.empty()) text += "; " + read.error;
+  return Described(boost::system::in_place_value, text);
 }
 
 }  // namespace loadgen

@@ -7,6 +7,7 @@
 
 #include "loadgen/observe/sample_series.hpp"
 #include "loadgen/plan/scenario.hpp"
+#include "loadgen/result.hpp"
 
 namespace loadgen {
 
@@ -26,7 +27,7 @@ class Observer {
   /// Begins to look, at once and then every second.
   void start();
 
-  /// What was read since the last call.
+  /// What was read since the last call; after finish() the rest.
   std::vector<SubjectReading> take_new();
 
   /// Looks a last time, ends the threads and gives everything. A source that does not answer within a few seconds is
@@ -44,7 +45,7 @@ class Observer {
   std::vector<std::unique_ptr<Watch>> watches_;
 };
 
-/// A line on NVML for `loadgen doctor`: the GPUs it finds, or why there are none.
-std::string describe_nvml(const char* nvml_library);
+/// A line for `loadgen doctor`: the GPUs that NVML finds on this machine; the error says why there are none.
+Result<std::string, std::string> describe_nvml(const char* nvml_library);
 
 }  // namespace loadgen

@@ -115,8 +115,24 @@ std::optional<double> expected_for(const Gate& gate, const Scenario& scenario) {
   return *expected * own / total;
 }
 
+/// Why a gate on a GPU or a server cannot be decided, or empty.
+std::string source_note(const ObservedTerm& term, const Observe& observe) {
+  if (is_about_gpu(term.metric))
+    return observe.gpu == GpuSource::none ? "   (no --gpu-source: would be inconclusive)" : "";
+  return observe.scrape.empty() ? "   (nothing to --scrape: would be inconclusive)" : "";
+}
+
+/// What is looked at besides the requests; empty: nothing.
+std::string observed_text(const Observe& observe) {
+  std::string text = observe.gpu == GpuSource::none ? "" : fmt::format("GPUs by {}", label(observe.gpu));
+  for (const std::vector<MetricsPage>* pages : {&observe.gpu_pages, &observe.scrape})
+    for (const MetricsPage& page : *pages) text += (text.empty() ? "" : ", ") + page.url;
+  return text;
+}
+
 /// Why a gate will probably not be decided, or empty. Gaps come many to a request, so they are not judged here.
 std::string floor_note(const Gate& gate, const Scenario& scenario) {
+  if (const auto* observed = std::get_if<ObservedTerm>(&gate.term)) return source_note(*observed, scenario.observe);
   const auto* term = std::get_if<LatencyTerm>(&gate.term);
   if (term == nullptr || term->statistic != LatencyTerm::Statistic::percentile) return {};
   if (term->metric == Metric::icl || term->metric == Metric::itl) return {};
@@ -139,6 +155,8 @@ std::string render_plan(const Scenario& scenario) {
                  duration_text(scenario.timeouts.first_token), duration_text(scenario.timeouts.total));
   fmt::format_to(out, "  seed      {}{}\n", scenario.seed,
                  scenario.nonce ? ", each prompt starts with a tag of its own" : ", prompts are sent as they are");
+  if (const std::string looked_at = observed_text(scenario.observe); !looked_at.empty())
+    fmt::format_to(out, "  looks at  {}\n", looked_at);
   write_mix(out, scenario);
   fmt::format_to(out, "\n  gates{}\n", scenario.gates.empty() ? "     none" : "");
   for (const Gate& gate : scenario.gates) fmt::format_to(out, "    {}{}\n", gate.text, floor_note(gate, scenario));

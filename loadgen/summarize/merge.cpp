@@ -252,6 +252,10 @@ Result<MergedRun, std::string> merge_shards(std::vector<ShardResult> shards) {
 
 Summary summarize_merged(const Scenario& scenario, const MergedRun& merged, const HostFacts& host, Degraded degraded) {
   Summary summary = summarize(scenario, merged.totals, host);
+  for (std::size_t i = 0; i < scenario.gates.size(); ++i) {
+    if (std::holds_alternative<ObservedTerm>(scenario.gates[i].term))
+      summary.gates[i].note = "a merged run has no readings of GPUs and servers; each shard's own summary has its own";
+  }
   summary.shards = merged.notes;
   summary.degraded = merged.degraded;
   summary.validity.status = std::max(summary.validity.status, merged.worst);

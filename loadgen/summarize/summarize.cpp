@@ -22,8 +22,8 @@ void judge_gates(Summary& summary, const Scenario& scenario, const EntryTally& a
   const LoopKind loop = is_open_loop(scenario) ? LoopKind::open : LoopKind::closed;
   for (const Gate& gate : scenario.gates) {
     if (const auto* term = std::get_if<ObservedTerm>(&gate.term)) {
-      summary.gates.push_back(check_observed_gate(gate, *term, observations, summary.facts.window,
-                                                  summary.observed.output_tokens));
+      summary.gates.push_back(
+          check_observed_gate(gate, *term, observations, summary.facts.window, summary.observed.output_tokens));
       continue;
     }
     summary.gates.push_back(check_gate(gate, loop, scopes));
@@ -69,6 +69,7 @@ bool has_constant_load(const Scenario& scenario, const RunFacts& facts) {
 }
 
 bool lost_something(const ExportAccount& account) {
+  if (account.is_view) return false;
   return account.stored != account.offered || account.rejected > 0 || account.spilled > 0 || account.dropped > 0;
 }
 

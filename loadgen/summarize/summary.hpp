@@ -57,7 +57,7 @@ struct Slice {
 
 /// How the generator itself did, in the window.
 struct GeneratorSummary {
-  MetricSummary loop_lag;    ///< lateness of a 1 ms timer of each I/O thread
+  MetricSummary loop_lag;     ///< lateness of a 1 ms timer of each I/O thread
   MetricSummary recv_delay;   ///< from the kernel's receive stamp to the end of the read
   MetricSummary write_delay;  ///< from the stamp of a send to the end of its write
   std::uint64_t reads = 0;
@@ -97,6 +97,7 @@ struct ExportAccount {
   std::uint64_t offered = 0, stored = 0, rejected = 0, spilled = 0, dropped = 0;
   std::string spill_file;  ///< empty if nothing was spilled
   std::string first_error;
+  bool is_view = false;  ///< only watched while the run lasts: no result misses what it lost
 };
 
 struct HostFacts {

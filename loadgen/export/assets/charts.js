@@ -94,6 +94,24 @@ function drawOverTime() {
     : `One point per ${report.step_s} seconds: rates are averages, latencies the highest second of each.`;
 }
 
+/// A picture per metric, a line per GPU or model; what never moved from zero is left out.
+function drawObserved() {
+  const lines = report.observed ?? [];
+  const tones = ["ttft", "e2e", "tpot", "ok", "quiet"];
+  for (const key of unique(lines.map((l) => `${l.kind}-${l.metric}`))) {
+    const own = lines.filter((l) => `${l.kind}-${l.metric}` === key && l.values.some((v) => v !== 0));
+    if (own.length === 0 || own[0].metric === "memory_total_mib") continue;
+    const id = `observed-${key}`;
+    if (!document.getElementById(id)) {
+      const figure = at("observed-plots").appendChild(element("figure", undefined, "card"));
+      figure.append(element("figcaption", `${own[0].kind} ${own[0].metric.replace(/_/g, " ")}`));
+      figure.appendChild(element("div", undefined, "plot")).id = id;
+    }
+    timeChart(id, key, own[0].unit, own.map((l, i) =>
+      line(l.subject, l.at.map((x, k) => ({ x, y: l.values[k] })), ink(tones[i % tones.length]), { borderDash: i < tones.length ? [] : [5, 3] })));
+  }
+}
+
 // ---- distributions ----
 
 const drawn = [["e2e_sched", "E2E from schedule", "e2e"], ["e2e", "E2E", "e2e"], ["ttft_sched", "TTFT from schedule", "ttft"],
@@ -174,6 +192,7 @@ function colouredPixels(chart) {
 
 function drawAll() {
   drawOverTime();
+  drawObserved();
   drawDistribution();
   document.documentElement.dataset.charts = JSON.stringify(Object.fromEntries([...charts].map(([id, chart]) => [id, colouredPixels(chart)])));
 }

@@ -147,7 +147,8 @@ function writeTiles() {
 function gateValue(gate) {
   if (gate.value === null) return gate.status === "inconclusive" ? "–" : "timed out";
   if (/error_rate/.test(gate.gate)) return percent(gate.value);
-  return /\(/.test(gate.gate) ? duration(gate.value).join(" ") : significant(gate.value, 4);
+  if (gate.unit === "ms") return duration(gate.value).join(" ");
+  return gate.unit ? `${significant(gate.value, 4)} ${gate.unit}` : significant(gate.value, 4);
 }
 
 function writeTables() {
@@ -202,6 +203,30 @@ function writeTables() {
   ], "No measured request ended.");
 }
 
+/// One row per metric of each GPU and each model of a server, over the readings in the window.
+function writeObserved(o) {
+  const failures = o.sources.filter((s) => !s.open || s.failed).map((s) => `${s.name}: ${s.open ? `${count(s.failed)} looks failed, ` : ""}${s.first_error}`);
+  const notes = o.sources.flatMap((s) => s.notes.map((note) => `${s.name}: ${note}`));
+  const cost = o.joules_per_output_token === null ? [] : [`${significant(o.joules_per_output_token, 4)} J per output token, over ${count(o.output_tokens)} tokens`];
+  at("observed-note").textContent = [`Readings once a second, those in the window of ${seconds(o.window_s)} alone.`, ...cost, ...notes, ...failures].join(" · ");
+  const named = (subjects, name) => subjects.flatMap((s) => Object.entries(s.metrics).map(([metric, m]) => ({ subject: name(s), metric, ...m })));
+  const rows = [
+    ...named(o.gpus, (g) => `GPU ${g.gpu}${g.name ? `, ${g.name}` : ""}${g.host ? ` of ${g.host}` : ""}`),
+    ...named(o.servers, (s) => (s.model ? `${s.model} of ${s.target}` : s.target)),
+  ];
+  const cell = (value) => (value === null || value === undefined ? "–" : significant(value, 5));
+  table("observed", rows, [
+    { head: "Of", cell: (r) => r.subject, text: true },
+    { head: "Metric", cell: (r) => element("code", r.metric), text: true },
+    { head: "Readings", cell: (r) => count(r.count) },
+    { head: "Mean", cell: (r) => cell(r.mean) },
+    { head: "Min", cell: (r) => cell(r.min) },
+    { head: "Max", cell: (r) => cell(r.max) },
+    { head: "Grew by", cell: (r) => cell(r.increase) },
+    { head: "Last", cell: (r) => cell(r.last) },
+  ], "No source gave a reading in the window.");
+}
+
 /// Sections that not every run has.
 function writeExtras() {
   const precise = (ms) => (ms === null || ms === undefined ? "–" : ms.toLocaleString("en-US", { minimumFractionDigits: 3, maximumFractionDigits: 3 }));
@@ -240,6 +265,10 @@ function writeExtras() {
       { head: "Longest pause", cell: (r) => (r.longest_gap ? `${inMs(r.longest_gap.ms)} after event ${r.longest_gap.after_event}` : "–") },
       { head: "Read late by", cell: (r) => cell(r.recv_delay_max_ms) },
     ], "");
+  }
+  if (run.observed) {
+    show("observed");
+    writeObserved(run.observed);
   }
   if (run.shards.merged) {
     show("shards");
@@ -282,7 +311,8 @@ function writeFacts() {
   const sources = Object.entries(run.token_sources).map(([name, share]) => `${name} ${percent(share)}`).join(", ");
   const stored = Object.entries(run.exporters).map(([name, e]) =>
     `${name}: ${count(e.stored)} of ${count(e.offered)} stored` +
-    ["rejected", "spilled", "dropped"].filter((k) => e[k]).map((k) => `, ${count(e[k])} ${k}`).join("")).join("; ");
+    ["rejected", "spilled", "dropped"].filter((k) => e[k]).map((k) => `, ${count(e[k])} ${k}`).join("") +
+    (e.in_database ? ` (the database holds ${count(e.in_database.found)})` : "")).join("; ");
   fill("facts", [
     ["Run", run.run_id], ["Started", run.wall_start], ["Tool", `${run.tool.name} ${run.tool.version}, ${run.tool.threads} I/O thread${run.tool.threads > 1 ? "s" : ""}`],
     ["CPU", run.host.cores ? `${run.host.cpu}, ${run.host.cores} cores` : run.host.cpu], ["Kernel", run.host.kernel], ["Governor", run.host.governor],

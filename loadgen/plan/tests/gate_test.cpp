@@ -77,6 +77,41 @@ TEST(Gate, ReadsScalarGates) {
   }
 }
 
+TEST(Gate, ReadsGatesOnWhatWasObserved) {
+  using Of = ObservedTerm::Statistic;
+  struct Case {
+    const char* text;
+    Of statistic;
+    ObservedMetric metric;
+    const char* only;
+    double limit;
+  };
+  const Case cases[] = {
+      {"max(gpu.memory_used_mib) < 7152", Of::max, ObservedMetric::gpu_memory_used_mib, "", 7152},
+      {"mean(gpu.utilization)>80%", Of::mean, ObservedMetric::gpu_utilization, "", 80},
+      {"min( gpu.sm_clock_mhz , gpu = 1 ) >= 1500 MHz", Of::min, ObservedMetric::gpu_sm_clock_mhz, "1", 1500},
+      {"last(gpu.temperature_c, gpu=0) < 85C", Of::last, ObservedMetric::gpu_temperature_c, "0", 85},
+      {"p95(server.waiting, model=org/m:7b ) <= 4", Of::percentile, ObservedMetric::server_waiting, "org/m:7b", 4},
+      {"max(server.kv_usage) < 95%", Of::max, ObservedMetric::server_kv_usage, "", 0.95},
+      {"gpu.energy_j < 5000 J", Of::whole, ObservedMetric::gpu_energy_j, "", 5000},
+      {"gpu.joules_per_token(gpu=0) < 2.5", Of::whole, ObservedMetric::gpu_joules_per_token, "0", 2.5},
+      {"server.queue_time_mean < 0.25s", Of::whole, ObservedMetric::server_queue_time_mean, "", 250},
+      {"server.prefix_hit_share(model=m) > 50%", Of::whole, ObservedMetric::server_prefix_hit_share, "m", 0.5},
+      {"server.preemptions <= 0", Of::whole, ObservedMetric::server_preemptions, "", 0},
+  };
+  for (const Case& expected : cases) {
+    const auto gate = parse_gate(expected.text);
+    ASSERT_TRUE(gate.has_value()) << expected.text << ": " << gate.error();
+    const auto& term = std::get<ObservedTerm>(gate->term);
+    EXPECT_EQ(term.statistic, expected.statistic) << expected.text;
+    EXPECT_EQ(term.metric, expected.metric) << expected.text;
+    EXPECT_EQ(term.only, expected.only) << expected.text;
+    EXPECT_EQ(gate->limit, expected.limit) << expected.text;
+    EXPECT_EQ(gate->entry, "") << expected.text;
+  }
+  EXPECT_EQ(std::get<ObservedTerm>(parse_gate("p95(server.waiting) < 1")->term).quantile, 0.95);
+}
+
 TEST(Gate, SaysWhatWasExpectedAndWhere) {
   struct Case {
     const char* text;
@@ -116,6 +151,19 @@ TEST(Gate, SaysWhatWasExpectedAndWhere) {
       {"qps >= 8%", "column 9 ", "no unit"},
       {"qps() >= 8", "column 5 ", "expected the name of a mix entry"},
       {"qps(a >= 8", "column 7 ", "expected ')'"},
+      {"gpu.utilization > 80", "column 1 ", "has many readings: write max(gpu.utilization)"},
+      {"mean(gpu.energy_j) > 80", "column 1 ", "has one value per run"},
+      {"last(e2e) > 80ms", "column 1 ", "gpu and server only"},
+      {"max(gpu.memory) < 1", "column 5 ", "gpu.memory_used_mib"},
+      {"max(gpu.power_w, model=a) < 1", "column 18 ", "expected gpu=INDEX"},
+      {"max(gpu.power_w, gpu=) < 1", "column 22 ", "expected the index of a GPU"},
+      {"max(server.waiting, a) < 1", "column 21 ", "expected model=NAME"},
+      {"max(server.waiting, model= ) < 1", "column 28 ", "expected a model's name"},
+      {"max(server.waiting, model=a < 1", "column 32 ", "expected ')'"},
+      {"max(gpu.power_w) < 80MiB", "column 22 ", "expected W or nothing"},
+      {"max(server.waiting) < 80%", "column 25 ", "no unit"},
+      {"max(server.kv_usage) < 80", "column 26 ", "write 5% or 0.05"},
+      {"server.queue_time_mean < 5", "column 27 ", "expected a unit"},
   };
   for (const Case& expected : cases) {
     const auto gate = parse_gate(expected.text);
