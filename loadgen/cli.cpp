@@ -11,6 +11,7 @@
 #include <ctime>
 #include <utility>
 
+#include "loadgen/cli_export_command.hpp"
 #include "loadgen/cli_exports.hpp"
 #include "loadgen/cli_help.hpp"
 #include "loadgen/cli_network.hpp"
@@ -31,6 +32,7 @@ struct Arguments {
   Text file;
   ScenarioFlags flags;
   Text out, record;
+  ExportCommandFlags export_command;
   ExportFlags exports;
   Text shard, start_at, start_file, truth, slowest;
   Text server, true_ttft, true_gap;
@@ -152,6 +154,7 @@ void add_others(CLI::App& app, Arguments& arguments) {
   add_text(merge, "--out", arguments.out, "DIR", "Run folder of the whole (needed)", "Merge");
   merge.add_flag("--allow-degraded", arguments.allow_degraded, "Judge gates even if part of the plan is missing")
       ->group("Merge");
+  add_export_command(app, arguments.export_command);
   CLI::App& doctor = *app.add_subcommand("doctor", "Is this machine up to a load?")->footer(doctor_footer);
   add_text(doctor, "SCENARIO", arguments.file, "FILE", "Scenario file (default: 1,000 connections)", "Scenario");
   CLI::App& calibrate =
@@ -304,6 +307,12 @@ Command make_merge(const Arguments& arguments) {
                       arguments.allow_degraded ? Degraded::judge : Degraded::leave_open};
 }
 
+Command make_export(const Arguments& arguments) {
+  auto command = read_export_command(arguments.export_command);
+  if (!command) return bad_usage(command.error() + '\n');
+  return std::move(*command);
+}
+
 Command make_check(const Arguments& arguments) {
   if (!arguments.file)
     return bad_usage("loadgen check: name a scenario file, as in 'loadgen check scenarios/smoke.yaml'\n");
@@ -365,6 +374,7 @@ Command parse_command_line(int argc, const char* const* argv) {
   if (app.got_subcommand("doctor")) return make_doctor(arguments);
   if (app.got_subcommand("calibrate")) return make_calibration(arguments);
   if (app.got_subcommand("merge")) return make_merge(arguments);
+  if (app.got_subcommand("export")) return make_export(arguments);
   if (app.got_subcommand("check")) return make_check(arguments);
   if (app.got_subcommand("probe")) return make_probe(arguments);
   return bad_usage(app.help());

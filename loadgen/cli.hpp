@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "loadgen/exit_code.hpp"
+#include "loadgen/export_command.hpp"
 #include "loadgen/export/progress.hpp"
 #include "loadgen/export/run_export.hpp"
 #include "loadgen/plan/scenario.hpp"
@@ -65,8 +66,8 @@ struct CalibrateCommand {
   std::string ttft, gap;         ///< its true times, as its flags spell them
 };
 
-using Command =
-    std::variant<RunCommand, CheckCommand, ProbeCommand, MergeCommand, DoctorCommand, CalibrateCommand, Done>;
+using Command = std::variant<RunCommand, CheckCommand, ProbeCommand, MergeCommand, DoctorCommand, CalibrateCommand,
+                             ExportCommand, Done>;
 
 /// Parses argv, reads the scenario file, fills in credentials from the environment or files. Prints help and usage
 /// errors itself; never throws for bad input.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "loadgen/cli_influx.hpp"
 #include "loadgen/export/run_export.hpp"
 #include "loadgen/result.hpp"
 
@@ -15,7 +16,8 @@ namespace loadgen {
 
 /// As text, the way they were given.
 struct ExportFlags {
-  std::optional<std::string> influx, influx_credentials, grafana_url;
+  InfluxFlags influx;
+  std::optional<std::string> grafana_url;
   std::optional<std::string> statsd, statsd_format, statsd_prefix;
   std::optional<std::string> prometheus, metrics_linger;
 };

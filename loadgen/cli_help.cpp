@@ -13,6 +13,7 @@ Examples
   loadgen doctor scenarios/dual-model-mix.yaml
   loadgen calibrate scenarios/smoke.yaml
   loadgen merge runs/big --out runs/big/merged
+  loadgen export runs/first --influx http://127.0.0.1:8086/plumbline
 
 Exit codes
    0  passed: everything ran, all gates hold or there were none
@@ -22,7 +23,7 @@ Exit codes
    4  run invalid: the generator itself was late or short of resources
    5  degraded: part of the run is missing (interrupted, points lost)
   64  bad flags or a bad scenario; nothing was sent
-  65  merge: these are not the shards of one run
+  65  merge: these are not the shards of one run; export: nothing there to export
   69  the target could not be reached
   73  the run folder holds a result already
   75  not ready at the common start; nothing was sent
@@ -63,6 +64,9 @@ Examples
 
 InfluxDB credentials come from LOADGEN_INFLUX_USER and _PASSWORD or _TOKEN, or from
 the file named by --influx-credentials: lines user=, password=, token=.
+InfluxDB 2 is named --influx http://HOST:PORT/BUCKET --influx-org ORG, InfluxDB 3 with
+--influx-api v3; other characters than A-Z a-z 0-9 - . _ in a name are written %20 and
+so on. What it will not take goes to influx-spill.lp, for 'loadgen export' to send.
 Exit codes: see 'loadgen --help'.
 )";
 
@@ -105,6 +109,20 @@ of one run, 73 if the run folder holds a result already.
 
 Example
   loadgen merge runs/big/shard-0 runs/big/shard-1 --out runs/big/merged
+)";
+
+const char* const export_footer = R"(
+Sends points again, or for the first time: a point that is there already stays one.
+A folder gives influx-spill.lp if the run left one, else points.lp; --from requests
+makes llm_request points anew from requests.jsonl and the shard.json beside it. The
+files stay as they are. Credentials as for 'loadgen run'.
+Exit codes: 0 all of it stored or written, 1 the database cannot be written to,
+5 some points were not stored, 65 nothing to export, 73 the table exists already.
+
+Examples
+  loadgen export runs/first --influx http://127.0.0.1:8086/plumbline
+  loadgen export runs/first --from points --influx http://h:8086/bench --influx-org acme
+  loadgen export runs/first --csv first.csv
 )";
 
 const char* const probe_footer = R"(

@@ -6,6 +6,7 @@
 #include "loadgen/calibrate.hpp"
 #include "loadgen/cli.hpp"
 #include "loadgen/doctor.hpp"
+#include "loadgen/export_command.hpp"
 #include "loadgen/merge.hpp"
 #include "loadgen/plan/render_plan.hpp"
 #include "loadgen/probe.hpp"
@@ -22,6 +23,7 @@ struct Runner {
     return ExitCode::pass;
   }
   ExitCode operator()(const loadgen::MergeCommand& command) const { return loadgen::run_merge(command); }
+  ExitCode operator()(const loadgen::ExportCommand& command) const { return loadgen::run_export(command); }
   ExitCode operator()(const loadgen::DoctorCommand& command) const { return loadgen::run_doctor(command); }
   ExitCode operator()(const loadgen::CalibrateCommand& command) const { return loadgen::run_calibration(command); }
   ExitCode operator()(const loadgen::ProbeCommand& command) const { return loadgen::run_probe(command); }

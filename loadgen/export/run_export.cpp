@@ -8,9 +8,10 @@
 #include <vector>
 
 #include "exporters/file_sink.hpp"
-#include "exporters/influx_sink.hpp"
 #include "loadgen/export/grafana_links.hpp"
+#include "loadgen/export/database_count.hpp"
 #include "loadgen/export/hdr_logs.hpp"
+#include "loadgen/export/influx_output.hpp"
 #include "loadgen/export/observed_json.hpp"
 #include "loadgen/export/observed_points.hpp"
 #include "loadgen/export/points.hpp"
@@ -47,7 +48,7 @@ struct Output {
 ExportAccount to_account(const Output& output, const SinkAccount& account) {
   return {account.offered,    account.stored,  account.rejected,
           account.spilled,    account.dropped, account.spilled > 0 ? output.spill_file : "",
-          account.first_error};
+          account.first_error, {}};
 }
 
 class DirectoryExport final : public RunExport {
@@ -69,12 +70,13 @@ class DirectoryExport final : public RunExport {
   Result<void, std::string> write_results(const RunTotals& totals, const Summary& summary);
   Result<void, std::string> open_file(Output& output);
   void begin_logs(const RunFacts& facts);
-  void write_points(const Batch& batch) const;
+  void write_points(const Batch& batch);
   bool has_points() const { return points_.sink || influx_.sink; }
   void append_accounts(Batch& batch, const RunFacts& facts, std::int64_t at_ns);
   void write_judgement(const RunFacts& facts, const Summary& summary);
   void settle_points() const;
   void close_outputs(Summary& summary);
+  void count_stored(const RunFacts& facts, Summary& summary) const;
   std::vector<std::string> file_names(const Summary& summary) const;
 
   std::filesystem::path dir_;
@@ -86,6 +88,9 @@ class DirectoryExport final : public RunExport {
   Output mix_hlog_{"mix_hlog", std::string(run_file::mix_hlog), "", nullptr};
   Output points_{"points_lp", std::string(run_file::points), "", nullptr};
   Output influx_{"influx", "", std::string(run_file::influx_spill), nullptr};
+  std::optional<exporters::InfluxTarget> influx_target_;
+  std::vector<std::string> influx_notes_;  ///< what its pre-flight could not check
+  PointTally influx_tally_;                ///< of what it was offered
   bool logs_begun_ = false;
   bool has_slowest_ = false;
   std::int64_t next_account_ns_ = 0;  ///< 0 until the first interval
@@ -107,21 +112,12 @@ Result<void, std::string> DirectoryExport::open_files(RecordLevel record) {
 }
 
 Result<void, std::string> DirectoryExport::open_influx(const ExportOptions& options) {
-  if (!options.influx_url) return {};
-  auto url = exporters::parse_influx_url(*options.influx_url);
-  if (!url) return url.error();
-  exporters::InfluxTarget target;
-  target.url = *url;
-  target.credentials = {options.influx_user, options.influx_password, options.influx_token};
-  if (auto ready = exporters::preflight(target, exporters::DatabasePolicy::create_if_missing); !ready) {
-    const bool anonymous = options.influx_user.empty() && options.influx_token.empty();
-    return ready.error() + (anonymous ? "; no credentials were given (LOADGEN_INFLUX_USER and LOADGEN_INFLUX_PASSWORD, "
-                                        "LOADGEN_INFLUX_TOKEN, or --influx-credentials FILE)"
-                                      : "");
-  }
-  exporters::InfluxSinkOptions sink;
-  sink.spill_file = dir_ / influx_.spill_file;
-  influx_.sink = exporters::make_influx_sink(target, sink);
+  if (!options.influx) return {};
+  auto opened = open_influx_output(*options.influx, dir_ / influx_.spill_file);
+  if (!opened) return opened.error();
+  influx_target_ = options.influx;
+  influx_.sink = std::move(opened->sink);
+  influx_notes_ = std::move(opened->notes);
   return {};
 }
 
@@ -136,6 +132,7 @@ void DirectoryExport::begin_logs(const RunFacts& facts) {
 void DirectoryExport::write_points(const Batch& batch) const {
   points_.write(batch);
   influx_.write(batch);
+  if (influx_.sink) influx_tally_.add(batch);
 }
 
 void DirectoryExport::append_accounts(Batch& batch, const RunFacts& facts, std::int64_t at_ns) {
@@ -225,6 +222,13 @@ void DirectoryExport::close_outputs(Summary& summary) {
   }
 }
 
+void DirectoryExport::count_stored(const RunFacts& facts, Summary& summary) const {
+  if (!influx_target_) return;
+  for (const std::string& note : influx_notes_) summary.warnings.push_back(note);
+  const SinkAccount account = influx_.sink->account();
+  DatabaseCount count = count_in_database(*influx_target_, facts, influx_tally_.counts(), account);
+    summary.warnings.push_back("InfluxDB: what it holds could not be counted: " + count.not_counted);
+  summary.exporters[influx_.name].in_database = std::move(count);
 std::vector<std::string> DirectoryExport::file_names(const Summary& summary) const {
   std::vector<std::string> names = {std::string(run_file::summary), std::string(run_file::report)};
   for (const Output* output : {&requests_, &points_, &run_hlog_, &mix_hlog_})
@@ -252,6 +256,7 @@ Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTota
 }
 
 /// The shard last: where it is, all of the result is.
+  count_stored(totals.facts, summary);
 Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals, const Summary& summary) {
   const auto document = summary_document(scenario_, summary, file_names(summary));
   auto data = report_document(document, scenario_, totals);

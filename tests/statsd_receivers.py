@@ -1,0 +1,151 @@
+"""Receivers of StatsD for the tests: a recorder of datagrams, and a real collectd that passes on to a real InfluxDB."""
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from unittest import mock
+
+import harness
+from influxd import Influxd
+
+LINE = re.compile(r"(?P<name>[A-Za-z0-9_.-]+)(?P<tags>(,[A-Za-z0-9_-]+=[A-Za-z0-9_./-]+)*):(?P<value>-?[0-9]+(\.[0-9]+)?)"
+                  r"\|(?P<type>c|g|ms)(\|#(?P<dog>[A-Za-z0-9_-]+:[A-Za-z0-9_./:-]+(,[A-Za-z0-9_-]+:[A-Za-z0-9_./:-]+)*))?")
+
+
+class Line:
+    """One line as a daemon reads it; `tags` is a dict whatever the dialect."""
+
+    def __init__(self, text):
+        found = LINE.fullmatch(text)
+        if not found:
+            raise AssertionError(f"no StatsD line: {text!r}")
+        self.text, self.name, self.type, self.value = text, found["name"], found["type"], float(found["value"])
+        pairs = [t.split("=") for t in found["tags"].split(",")[1:]] if found["tags"] else []
+        if found["dog"]:
+            pairs = [t.split(":", 1) for t in found["dog"].split(",")]
+        self.tags = dict(pairs)
+
+
+class Recorder:
+    """Keeps every datagram. Context manager; `address` is for --statsd."""
+
+    def __init__(self):
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.socket.bind(("127.0.0.1", 0))
+        self.socket.settimeout(0.2)
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.datagrams, self.over = [], False
+        self.thread = threading.Thread(target=self._record)
+        self.thread.start()
+
+    def _record(self):
+        while True:
+            try:
+                self.datagrams.append(self.socket.recv(65536))
+            except TimeoutError:
+                if self.over:
+                    return
+
+    def lines(self):
+        """Everything that came; ends the recording."""
+        self.over = True
+        self.thread.join()
+        return [Line(text) for datagram in self.datagrams for text in datagram.decode("ascii").split("\n")]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.over = True
+        self.thread.join()
+        self.socket.close()
+
+
+COLLECTD = """
+BaseDir "{dir}"
+PIDFile "{dir}/collectd.pid"
+PluginDir "/usr/lib/collectd"
+TypesDB "/usr/share/collectd/types.db"
+Hostname "testhost"
+FQDNLookup false
+Interval 1
+LoadPlugin logfile
+<Plugin logfile>
+  LogLevel info
+  File "{dir}/collectd.log"
+</Plugin>
+LoadPlugin statsd
+<Plugin statsd>
+  Host "127.0.0.1"
+  Port "{port}"
+  DeleteTimers true
+  CounterSum true
+  TimerPercentile 50
+  TimerCount true
+</Plugin>
+LoadPlugin network
+<Plugin network>
+  Server "127.0.0.1" "{influx}"
+</Plugin>
+"""
+
+
+class Collectd:
+    """collectd as a StatsD daemon, an InfluxDB behind it. Context manager; `address` is for --statsd."""
+
+    def __init__(self):
+        program = harness.need("collectd", "collectd-core")
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="collectd-"))
+        port, listener = harness.free_port(), harness.free_port()
+        settings = {"INFLUXDB_COLLECTD_0_ENABLED": "true", "INFLUXDB_COLLECTD_0_BIND_ADDRESS": f"127.0.0.1:{listener}",
+                    "INFLUXDB_COLLECTD_0_DATABASE": "collectd", "INFLUXDB_COLLECTD_0_TYPESDB": "/usr/share/collectd/types.db",
+                    "INFLUXDB_COLLECTD_0_BATCH_TIMEOUT": "100ms"}
+        with mock.patch.dict(os.environ, settings):
+            self.influx = Influxd()
+        config = self.dir / "collectd.conf"
+        config.write_text(COLLECTD.format(dir=self.dir, port=port, influx=listener))
+        self.process = subprocess.Popen([program, "-C", config, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.address = f"127.0.0.1:{port}"
+        self._wait_until_it_listens(port)
+
+    def _wait_until_it_listens(self, port):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if any(f":{port:04X} " in line for line in open("/proc/net/udp")):
+                return
+            time.sleep(0.05)
+        raise RuntimeError("collectd did not come up: " + (self.dir / "collectd.log").read_text()[-2000:])
+
+    def counters(self, wanted, timeout=30):
+        """The total of each counter in the database, once they are `wanted` or the time is over."""
+        deadline = time.monotonic() + timeout
+        while True:
+            try:
+                # With CounterSum, each point of type "count" is the growth since the one before.
+                rows = self.influx.rows("SELECT sum(\"value\") AS n FROM \"statsd_value\" WHERE \"type\" = 'count' "
+                                        "GROUP BY \"type_instance\"", "collectd")
+            except RuntimeError:
+                rows = []  # the database comes with the first point
+            totals = {row["type_instance"]: row["n"] for row in rows if row["type_instance"] in wanted}
+            if totals == wanted or time.monotonic() > deadline:
+                return totals
+            time.sleep(0.2)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.influx.__exit__()
+        shutil.rmtree(self.dir, ignore_errors=True)
