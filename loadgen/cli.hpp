@@ -7,9 +7,9 @@
 #include <variant>
 
 #include "loadgen/exit_code.hpp"
-#include "loadgen/export_command.hpp"
 #include "loadgen/export/progress.hpp"
 #include "loadgen/export/run_export.hpp"
+#include "loadgen/export_command.hpp"
 #include "loadgen/plan/scenario.hpp"
 #include "loadgen/plan/shard.hpp"
 #include "loadgen/summarize/merge.hpp"

@@ -42,6 +42,34 @@ class Recorded(harness.Test):
         self.assertEqual(sum(stored.values()), account["stored"], stored)
         self.assertEqual(stored["llm_request"], len(self.requests))
 
+    def test_the_account_was_checked_by_a_query(self):
+        account = self.summary["exporters"]["influx"]
+        found = {m: row["found"] for m, row in account["in_database"]["measurements"].items()}
+        self.assertEqual(found, {m: self.influx.count(m, field, DB) for m, field in COUNTED.items() if m in found})
+        self.assertEqual(account["in_database"]["found"], account["stored"])
+        self.assertIn(f"the database holds {account['stored']}", self.run_.stdout)
+
+    def test_intervals_add_up_to_the_requests(self):
+        by_entry = {}
+        for request in self.requests:
+            sums = by_entry.setdefault(request["entry"], {"done": 0, "failed": 0, "tok_in": 0})
+            sums["done"] += request["outcome"] == "ok"
+            sums["failed"] += request["outcome"] not in ("ok", "cancelled")
+        for entry, sums in by_entry.items():
+            row = self.influx.rows('SELECT sum("done") AS done, sum("failed") AS failed, sum("sent") AS sent FROM "llm_interval" '
+                                   f"WHERE \"entry\" = '{entry}'", DB)[0]
+            self.assertEqual((row["done"], row["failed"]), (sums["done"], sums["failed"]), entry)
+            self.assertEqual(row["sent"], sum(r["entry"] == entry and "send_ns" in r["stamps"] for r in self.requests), entry)
+
+    def test_the_slowest_request_is_the_same_in_every_view(self):
+        """Raw, by the second and as slots: the longest e2e differs by the width of a slot at most."""
+        raw = max(r["metrics"]["e2e"] for r in self.requests if r["phase"] == "measure" and r["outcome"] == "ok")
+        by_second = self.influx.rows('SELECT max("e2e_max") AS m FROM "llm_interval"', DB)[0]["m"] * 1000
+        slots = self.influx.rows('SELECT max("value_us") AS m FROM "llm_hdr" WHERE "metric" = \'e2e\'', DB)[0]["m"] / 1000
+        logged = self.summary["metrics"]["e2e"]["max"]
+        for view in (by_second, slots, logged):
+            self.assertAlmostEqual(view / raw, 1, delta=0.002)
+
     def test_the_file_holds_the_same_points(self):
         for measurement, field in COUNTED.items():
             if measurement == "exporter":
@@ -101,6 +129,19 @@ class Credentials(harness.Test):
             for path in out.iterdir():
                 self.assertNotIn(b"s3cret", path.read_bytes(), path.name)
             self.assertNotIn("s3cret", run.stdout + run.stderr)
+
+
+class Conflict(harness.Test):
+    def test_a_field_of_another_type_is_told_before_the_first_request(self):
+        with Influxd() as influx, Server(ttft="5ms", gap="1ms") as server, run_dir() as out:
+            influx.query(f"CREATE DATABASE {DB}")
+            influx.write(DB, "llm_request,run=old chunks=1.5 1")
+            run = load(out, "--target", server.url, "--route", "tgi", "--concurrency", 2, "--requests", 6, "--warmup", "0s", "--influx",
+                       f"{influx.url}/{DB}")
+            self.assertCode(run, 1)
+            self.assertIn("field llm_request.chunks is float there and integer here", run.stderr)
+            self.assertIn("drop the measurement llm_request", run.stderr)
+            self.assertEqual(server.truth(), [], "nothing was sent")
 
 
 class Outage(harness.Test):

@@ -21,16 +21,30 @@ class Influxd:
         self.port, rpc = harness.free_port(), harness.free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.user, self.password = user, password
-        env = {**os.environ, "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{self.port}", "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{rpc}",
-               "INFLUXDB_META_DIR": str(self.dir / "meta"), "INFLUXDB_DATA_DIR": str(self.dir / "data"),
-               "INFLUXDB_DATA_WAL_DIR": str(self.dir / "wal"), "INFLUXDB_MONITOR_STORE_ENABLED": "false",
-               "INFLUXDB_REPORTING_DISABLED": "true", "INFLUXDB_HTTP_LOG_ENABLED": "false",
-               "INFLUXDB_HTTP_AUTH_ENABLED": "true" if user else "false"}
-        self.log = open(self.dir / "log", "w")
-        self.process = subprocess.Popen([program, "run", "-config", "/dev/null"], env=env, stdout=self.log, stderr=self.log)
-        self._wait()
+        self.program = program
+        self.env = {**os.environ, "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{self.port}", "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{rpc}",
+                    "INFLUXDB_META_DIR": str(self.dir / "meta"), "INFLUXDB_DATA_DIR": str(self.dir / "data"),
+                    "INFLUXDB_DATA_WAL_DIR": str(self.dir / "wal"), "INFLUXDB_MONITOR_STORE_ENABLED": "false",
+                    "INFLUXDB_REPORTING_DISABLED": "true", "INFLUXDB_HTTP_LOG_ENABLED": "false",
+                    "INFLUXDB_HTTP_AUTH_ENABLED": "true" if user else "false"}
+        self.start()
         if user:
             self.query(f"CREATE USER \"{user}\" WITH PASSWORD '{password}' WITH ALL PRIVILEGES", auth=False)
+
+    def start(self):
+        """Again on the same port and data, after kill() or stop()."""
+        self.log = open(self.dir / "log", "a")
+        self.process = subprocess.Popen([self.program, "run", "-config", "/dev/null"], env=self.env, stdout=self.log, stderr=self.log)
+        self._wait()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def write(self, db, lines):
+        """Line protocol as it is, without authentication."""
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/write?db={db}", data=lines.encode()), timeout=60)
 
     def _wait(self):
         deadline = time.monotonic() + 30

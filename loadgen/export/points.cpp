@@ -73,13 +73,13 @@ InfluxPoint& tag_run(InfluxPoint& point, const RunFacts& facts) {
 
 }  // namespace
 
-void PointRenderer::append_request(Batch& batch, const RunFacts& facts, const RequestRow& row) {
+void PointRenderer::append_request(Batch& batch, const RunFacts& facts, const EntryWords& words,
+                                   const RequestRow& row) {
   const RequestFacts& record = row.record;
-  const MixEntry& entry = scenario_.mix.at(record.entry);
   InfluxPoint point(batch.bytes, "llm_request");
-  tag_run(point, facts).tag("entry", entry.name).tag("scenario", entry.scenario);
-  point.tag("route", label(entry.route)).tag("phase", label(record.phase)).tag("target", entry.target.url);
-  point.tag("model", entry.model).tag("outcome", label(record.outcome));
+  tag_run(point, facts).tag("entry", words.entry).tag("scenario", words.scenario);
+  point.tag("route", words.route).tag("phase", label(record.phase)).tag("target", words.target);
+  point.tag("model", words.model).tag("outcome", label(record.outcome));
   for (const Metric metric :
        {Metric::ttft, Metric::ttft_sched, Metric::tpot, Metric::e2e, Metric::e2e_sched, Metric::e2e_last_token,
         Metric::ttst, Metric::lateness, Metric::connect, Metric::server_wait})
@@ -146,7 +146,10 @@ void PointRenderer::append_histograms(Batch& batch, const RunFacts& facts, const
 }
 
 void PointRenderer::append_interval(Batch& batch, const RunFacts& facts, const Interval& interval) {
-  for (const RequestRow& row : interval.rows) append_request(batch, facts, row);
+  for (const RequestRow& row : interval.rows) {
+    const MixEntry& entry = scenario_.mix.at(row.record.entry);
+    append_request(batch, facts, {entry.name, entry.scenario, label(entry.route), entry.target.url, entry.model}, row);
+  }
   append_load(batch, facts, interval);
   for (std::size_t entry = 0; entry < interval.entries.size(); ++entry) {
     append_entry(batch, facts, interval, entry);

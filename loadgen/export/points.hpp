@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "exporters/influx_line.hpp"
 #include "exporters/sink.hpp"
@@ -12,6 +13,11 @@
 
 namespace loadgen {
 
+/// What the scenario says of the entry a request belongs to.
+struct EntryWords {
+  std::string_view entry, scenario, route, target, model;
+};
+
 class PointRenderer {
  public:
   /// `scenario` must outlive the renderer.
@@ -19,6 +25,9 @@ class PointRenderer {
 
   /// llm_request of every row, llm_interval of every entry, llm_load, and llm_hdr of the measured population.
   void append_interval(exporters::Batch& batch, const RunFacts& facts, const Interval& interval);
+
+  /// llm_request alone.
+  void append_request(exporters::Batch& batch, const RunFacts& facts, const EntryWords& words, const RequestRow& row);
 
   /// llm_event; `config` is left out when empty.
   void append_event(exporters::Batch& batch, const RunFacts& facts, std::int64_t at_ns, const std::string& kind,
@@ -29,7 +38,6 @@ class PointRenderer {
                       const exporters::SinkAccount& account);
 
  private:
-  void append_request(exporters::Batch& batch, const RunFacts& facts, const RequestRow& row);
   void append_entry(exporters::Batch& batch, const RunFacts& facts, const Interval& interval, std::size_t entry);
   void append_load(exporters::Batch& batch, const RunFacts& facts, const Interval& interval);
   void append_histograms(exporters::Batch& batch, const RunFacts& facts, const Interval& interval, std::size_t entry);

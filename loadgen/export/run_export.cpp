@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "exporters/file_sink.hpp"
-#include "loadgen/export/grafana_links.hpp"
 #include "loadgen/export/database_count.hpp"
+#include "loadgen/export/grafana_links.hpp"
 #include "loadgen/export/hdr_logs.hpp"
 #include "loadgen/export/influx_output.hpp"
 #include "loadgen/export/observed_json.hpp"
@@ -46,8 +46,9 @@ struct Output {
 };
 
 ExportAccount to_account(const Output& output, const SinkAccount& account) {
-  return {account.offered,    account.stored,  account.rejected,
-          account.spilled,    account.dropped, account.spilled > 0 ? output.spill_file : "",
+  return {account.offered,     account.stored,
+          account.rejected,    account.spilled,
+          account.dropped,     account.spilled > 0 ? output.spill_file : "",
           account.first_error, {}};
 }
 
@@ -129,7 +130,7 @@ void DirectoryExport::begin_logs(const RunFacts& facts) {
   mix_hlog_.write(header);
 }
 
-void DirectoryExport::write_points(const Batch& batch) const {
+void DirectoryExport::write_points(const Batch& batch) {
   points_.write(batch);
   influx_.write(batch);
   if (influx_.sink) influx_tally_.add(batch);
@@ -222,13 +223,18 @@ void DirectoryExport::close_outputs(Summary& summary) {
   }
 }
 
+/// Asks the database itself whether the account is true.
 void DirectoryExport::count_stored(const RunFacts& facts, Summary& summary) const {
   if (!influx_target_) return;
   for (const std::string& note : influx_notes_) summary.warnings.push_back(note);
   const SinkAccount account = influx_.sink->account();
   DatabaseCount count = count_in_database(*influx_target_, facts, influx_tally_.counts(), account);
+  if (!count.not_counted.empty())
     summary.warnings.push_back("InfluxDB: what it holds could not be counted: " + count.not_counted);
+  for (const std::string& mismatch : count_mismatches(count, account)) summary.warnings.push_back(mismatch);
   summary.exporters[influx_.name].in_database = std::move(count);
+}
+
 std::vector<std::string> DirectoryExport::file_names(const Summary& summary) const {
   std::vector<std::string> names = {std::string(run_file::summary), std::string(run_file::report)};
   for (const Output* output : {&requests_, &points_, &run_hlog_, &mix_hlog_})
@@ -251,12 +257,12 @@ Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTota
     write_points(batch);
   }
   close_outputs(summary);
+  count_stored(totals.facts, summary);
   has_slowest_ = totals.slowest.limit() > 0;
   return write_results(totals, summary);
 }
 
 /// The shard last: where it is, all of the result is.
-  count_stored(totals.facts, summary);
 Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals, const Summary& summary) {
   const auto document = summary_document(scenario_, summary, file_names(summary));
   auto data = report_document(document, scenario_, totals);

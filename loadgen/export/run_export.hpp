@@ -7,7 +7,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include "exporters/influx_target.hpp"
 #include "loadgen/export/grafana_links.hpp"
 #include "loadgen/export/live_options.hpp"
 #include "loadgen/observe/reading.hpp"
@@ -22,8 +24,7 @@ namespace loadgen {
 struct ExportOptions {
   std::filesystem::path out_dir;  ///< created if missing; refuses one that already holds a summary.json
   RecordLevel record = RecordLevel::all;
-  std::optional<std::string> influx_url;  ///< http://HOST:PORT/DB
-  std::string influx_user, influx_password, influx_token;
+  std::optional<exporters::InfluxTarget> influx;
   std::optional<GrafanaUrl> grafana_url;  ///< where the dashboards are
   LiveOptions live;                       ///< further places, opened by open_all_exports()
 };

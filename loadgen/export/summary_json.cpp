@@ -191,12 +191,24 @@ Json gates_json(const std::vector<GateResult>& gates) {
   return list;
 }
 
+/// Null where the database could not be asked.
+Json database_json(const DatabaseCount& count) {
+  if (!count.not_counted.empty()) return nullptr;
+  Json measurements = Json::object();
+  for (const auto& [name, row] : count.measurements)
+    measurements[name] = {{"offered", row.offered}, {"found", row.found}};
+  return {{"found", count.found()}, {"uncounted", count.uncounted}, {"measurements", measurements}};
+}
+
 Json exporters_json(const std::map<std::string, ExportAccount>& exporters) {
   Json all = Json::object();
   for (const auto& [name, account] : exporters) {
     all[name] = {{"offered", account.offered},        {"stored", account.stored},   {"rejected", account.rejected},
                  {"spilled", account.spilled},        {"dropped", account.dropped}, {"spill_file", account.spill_file},
                  {"first_error", account.first_error}};
+    if (!account.in_database) continue;
+    all[name]["in_database"] = database_json(*account.in_database);
+    if (!account.in_database->not_counted.empty()) all[name]["not_counted"] = account.in_database->not_counted;
   }
   return all;
 }

@@ -92,12 +92,30 @@ struct GateResult {
 
 enum class Verdict : std::uint8_t { pass, fail, inconclusive, none };
 
+/// How many points of this run a database says it holds, asked at the end, beside what was offered to it.
+struct DatabaseCount {
+  struct Row {
+    std::uint64_t offered = 0, found = 0;
+  };
+  std::map<std::string, Row> measurements;
+  std::uint64_t uncounted =
+      0;                    ///< offered in measurements without a field that all points have: nobody can count those
+  std::string not_counted;  ///< why it could not be asked; then there are no measurements
+
+  std::uint64_t found() const {
+    std::uint64_t sum = 0;
+    for (const auto& [name, row] : measurements) sum += row.found;
+    return sum;
+  }
+};
+
 /// What an exporter did with what it was given; offered = stored + rejected + spilled + dropped.
 struct ExportAccount {
   std::uint64_t offered = 0, stored = 0, rejected = 0, spilled = 0, dropped = 0;
   std::string spill_file;  ///< empty if nothing was spilled
   std::string first_error;
-  bool is_view = false;  ///< only watched while the run lasts: no result misses what it lost
+  bool is_view = false;                        ///< only watched while the run lasts: no result misses what it lost
+  std::optional<DatabaseCount> in_database{};  ///< of a database
 };
 
 struct HostFacts {

@@ -65,7 +65,7 @@ TEST(Cli, FlagsAloneMakeARun) {
   const RunCommand& run = parsed.run();
   EXPECT_EQ(run.exports.out_dir, "here");
   EXPECT_EQ(run.exports.record, RecordLevel::summary);
-  EXPECT_FALSE(run.exports.influx_url.has_value());
+  EXPECT_FALSE(run.exports.influx.has_value());
   EXPECT_EQ(run.progress, ProgressKind::quiet);
   EXPECT_EQ(run.scenario.seed, 7U);
   EXPECT_EQ(run.scenario.warmup, nanoseconds(2s));
@@ -174,6 +174,13 @@ TEST(Cli, BadUsageSaysWhatIsWrong) {
       {good_flags({"--influx", "localhost:8086/db"}), "--influx: "},
       {good_flags({"--influx", "http://u:p@localhost:8086/db"}), "--influx: "},
       {good_flags({"--influx-credentials", "x"}), "--influx-credentials: needs --influx"},
+      {good_flags({"--influx-rp", "x"}), "--influx-rp: needs --influx"},
+      {good_flags({"--influx", "http://h:1/d", "--influx-api", "2"}), "--influx-api: must be v1, v2 or v3, is '2'"},
+      {good_flags({"--influx", "http://h:1/d", "--influx-api", "v2"}), "--influx-org: is missing"},
+      {good_flags({"--influx", "http://h:1/d", "--influx-api", "v3", "--influx-org", "o"}), "--influx-org: goes with"},
+      {good_flags({"--influx", "http://h:1/d", "--influx-api", "v3", "--influx-rp", "o"}), "--influx-rp: goes with"},
+      {good_flags({"--influx", "http://h:1/d", "--influx-rp", "a\nb"}), "--influx-rp: must be 1 to 255 printable"},
+      {good_flags({"--influx", "http://h:1/d", "--influx-gzip", "yes"}), "--influx-gzip: must be on, off or auto"},
       {good_flags({"--grafana-url", "127.0.0.1:3000"}), "--grafana-url: there is no http"},
       {good_flags({"--influx", "http://h:1/d", "--influx-credentials", "/nowhere"}), "/nowhere cannot be read"},
       {{"check"}, "name a scenario file"},
@@ -199,10 +206,55 @@ TEST(Cli, CredentialsComeFromTheEnvironment) {
   ::unsetenv("LOADGEN_INFLUX_USER");
   ::unsetenv("LOADGEN_INFLUX_PASSWORD");
   ASSERT_TRUE(std::holds_alternative<RunCommand>(parsed.command)) << parsed.err;
-  EXPECT_EQ(parsed.run().exports.influx_url, "http://127.0.0.1:8086/load");
-  EXPECT_EQ(parsed.run().exports.influx_user, "writer");
-  EXPECT_EQ(parsed.run().exports.influx_password, "s3cret pass");
-  EXPECT_EQ(parsed.run().exports.influx_token, "");
+  ASSERT_TRUE(parsed.run().exports.influx.has_value());
+  const exporters::InfluxTarget& influx = *parsed.run().exports.influx;
+  EXPECT_EQ(influx.url.text(), "http://127.0.0.1:8086/load");
+  EXPECT_EQ(influx.credentials.user, "writer");
+  EXPECT_EQ(influx.credentials.password, "s3cret pass");
+  EXPECT_EQ(influx.credentials.token, "");
+  EXPECT_EQ(influx.api, exporters::InfluxApi::v1);
+  EXPECT_EQ(influx.compression, exporters::Compression::none);
+}
+
+TEST(Cli, AnOrganisationMeansInfluxTwo) {
+  const Parsed parsed = parse(good_flags({"--influx", "http://influx:8086/load", "--influx-org", "our org"}));
+  ASSERT_TRUE(std::holds_alternative<RunCommand>(parsed.command)) << parsed.err;
+  const exporters::InfluxTarget& influx = *parsed.run().exports.influx;
+  EXPECT_EQ(influx.api, exporters::InfluxApi::v2);
+  EXPECT_EQ(influx.organisation, "our org");
+  EXPECT_EQ(influx.compression, exporters::Compression::gzip) << "over a network";
+  const Parsed third = parse(good_flags({"--influx", "http://h:1/d", "--influx-api", "v3", "--influx-gzip", "off"}));
+  ASSERT_TRUE(std::holds_alternative<RunCommand>(third.command)) << third.err;
+  EXPECT_EQ(third.run().exports.influx->api, exporters::InfluxApi::v3);
+  EXPECT_EQ(third.run().exports.influx->compression, exporters::Compression::none);
+  const Parsed policy = parse(good_flags({"--influx", "http://h:1/d", "--influx-rp", "two weeks"}));
+  ASSERT_TRUE(std::holds_alternative<RunCommand>(policy.command)) << policy.err;
+  EXPECT_EQ(policy.run().exports.influx->retention_policy, "two weeks");
+}
+
+TEST(Cli, ExportSaysWhatGoesWhere) {
+  const Parsed parsed = parse({"export", "runs/x", "--from", "spill", "--influx", "http://h:1/d", "--csv", "t.csv"});
+  ASSERT_TRUE(std::holds_alternative<ExportCommand>(parsed.command)) << parsed.err;
+  const auto& command = std::get<ExportCommand>(parsed.command);
+  EXPECT_EQ(command.input, "runs/x");
+  EXPECT_EQ(command.from, ExportFrom::spill);
+  EXPECT_EQ(command.csv, "t.csv");
+  ASSERT_TRUE(command.influx.has_value());
+  EXPECT_EQ(command.influx->url.text(), "http://h:1/d");
+  const std::vector<std::pair<std::vector<const char*>, std::string>> sad = {
+      {{"export"}, "name a run folder"},
+      {{"export", "x"}, "say where to: --influx"},
+      {{"export", "x", "--from", "spill", "--csv", "t"}, "--from: says what goes to --influx"},
+      {{"export", "x", "--from", "all", "--influx", "http://h:1/d"}, "--from: must be spill, points or requests"},
+      {{"export", "x", "--influx", "h"}, "--influx: "},
+      {{"export", "x", "--csv", ""}, "--csv: must not be empty"},
+  };
+  for (const auto& [arguments, says] : sad) {
+    const Parsed refused = parse(arguments);
+    ASSERT_TRUE(std::holds_alternative<Done>(refused.command)) << says;
+    EXPECT_EQ(std::get<Done>(refused.command).code, ExitCode::bad_usage);
+    EXPECT_THAT(refused.err, HasSubstr(says));
+  }
 }
 
 TEST(Credentials, ReadLinesAndJson) {

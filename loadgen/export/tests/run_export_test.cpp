@@ -173,18 +173,9 @@ TEST_F(RunExportTest, AWriteErrorAtTheEndNamesTheFile) {
   EXPECT_THAT(finished.error(), HasSubstr("No such file"));
 }
 
-TEST_F(RunExportTest, BadInfluxUrlsAreRefusedBeforeTheRun) {
-  ExportOptions bad = options();
-  bad.influx_url = "http://127.0.0.1/";
-  const auto made = make_run_export(bad, sample::closed_loop());
-  ASSERT_FALSE(made.has_value());
-  EXPECT_FALSE(made.error().empty());
-  EXPECT_EQ(made.error().find('\n'), std::string::npos) << "one line";
-}
-
 TEST_F(RunExportTest, AnInfluxThatDoesNotAnswerIsRefusedBeforeTheRun) {
   ExportOptions unreachable = options();
-  unreachable.influx_url = "http://127.0.0.1:1/db";
+  unreachable.influx.emplace().url = *exporters::parse_influx_url("http://127.0.0.1:1/db");
   const auto made = make_run_export(unreachable, sample::closed_loop());
   ASSERT_FALSE(made.has_value());
   EXPECT_THAT(made.error(), HasSubstr("127.0.0.1:1"));
