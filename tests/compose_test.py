@@ -61,8 +61,10 @@ def findings(stack):
     for name, service in services.items():
         for text in [*service_findings(service), *build_findings(service.get("build")), *mount_findings(service, stack)]:
             yield f"{name}: {text}"
-        for other in service.get("depends_on", {}):
-            if services.get(other, {}).get("healthcheck") is None:
+        for other, how in service.get("depends_on", {}).items():
+            if other not in services:
+                yield f"{name}: waits for {other}, which does not exist"
+            elif how.get("condition") == "service_healthy" and services[other].get("healthcheck") is None:
                 yield f"{name}: waits for the health of {other}, which has no check"
 
 
@@ -144,9 +146,12 @@ class TheFile(harness.Test):
                 (good, {"build": {"dockerfile": "deploy/none", "target": "x"}}, "does not exist"),
                 (good, {"build": {"dockerfile": "deploy/docker/plumbline.Dockerfile", "target": "x"}}, "no stage"),
                 (good, {"healthcheck": {}}, "health check"), (good, {"networks": []}, "app-net"), (ours, {"user": "0:0"}, "as root"),
-                (ours, {"read_only": False}, "read-only"), (good, {"depends_on": {"x": {}}}, "has no check")):
+                (ours, {"read_only": False}, "read-only"), (good, {"depends_on": {"x": {}}}, "does not exist")):
             found = list(findings({"services": {"s": {**base, **change}}, "networks": networks}))
             self.assertTrue(any(words in f for f in found), f"{change}: {found}")
+        unchecked = {k: v for k, v in good.items() if k != "healthcheck"}
+        waits = {**good, "depends_on": {"t": {"condition": "service_healthy"}}}
+        self.assertIn("s: waits for the health of t, which has no check", list(findings({"services": {"s": waits, "t": unchecked}})))
         self.assertTrue(list(findings({"services": {}})))
 
     def test_every_variable_has_a_default_and_is_documented(self):
@@ -195,8 +200,13 @@ class OurCommands(harness.Test):
         stage = text[text.index(f" AS {service['build']['target']}\n"):]
         return yaml.safe_load(re.search(r"^ENTRYPOINT (.*)$", stage, re.M).group(1))
 
+    def here(self, args):
+        """A StatsD daemon of the stack is one of this machine, which need not listen."""
+        return [f"127.0.0.1:{harness.free_port()}" if before == "--statsd" else word for before, word in zip(["", *args], args)]
+
     @contextlib.contextmanager
     def started(self, entry, args, environment=None):
+        args = self.here(args)
         command = [str(harness.BIN / entry[0]), *entry[1:], *args]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                    env={**os.environ, "HOSTNAME": "0123456789ab", **(environment or {})})
@@ -246,6 +256,12 @@ class OurCommands(harness.Test):
             with self.started(self.entry_point("gateway"), args) as port:
                 self.assertTrue(any(self.check("gateway", port) == 0 for _ in range(200)))
             self.assertEqual(self.check("gateway", port), 69)
+
+    def test_statsd_goes_to_a_service_that_takes_it(self):
+        senders = [s["command"][s["command"].index("--statsd") + 1] for s in self.services.values() if "--statsd" in (s.get("command") or [])]
+        self.assertGreaterEqual(len(senders), 2)
+        for host, port in (address.split(":") for address in senders):
+            self.assertIn(f"{port}/udp", listening(self.services[host]))
 
     def test_the_load_generators_command_is_a_plan(self):
         for command in (self.services["loadgen"]["command"], documented_run()):
