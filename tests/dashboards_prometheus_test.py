@@ -22,10 +22,10 @@ EDGES = [0.0001 * 2 ** (k / 4) for k in range(0, 91, 4)]
 class LoadTest(threading.Thread):
     """loadgen with its page at `address`, which it keeps until somebody has scraped it after the end."""
 
-    def __init__(self, out, server, address):
+    def __init__(self, out, server, address, gpu):
         super().__init__(daemon=True)
         self.command = [out / "run", out / "mix.yaml", "--target", server, "--rate", 50, "--warmup", "1s", "--duration", "5s",
-                        "--prometheus", address, "--metrics-linger", "30s"]
+                        "--prometheus", address, "--metrics-linger", "30s", "--gpu-source", f"dcgm:{gpu}"]
 
     def run(self):
         self.result = harness.load(*self.command)
@@ -46,7 +46,7 @@ class PrometheusDashboardTest(harness.Test):
     @classmethod
     def setUpClass(cls):
         cls.board = boards.load()["prometheus"]
-        with harness.run_dir() as out, pages.GpuPage() as dcgm, pages.GpuPage(pages.OWN) as own:
+        with harness.run_dir() as out, pages.GpuPage() as dcgm, pages.GpuPage(pages.SECOND_NODE) as seen:
             out.mkdir()
             (out / "mix.yaml").write_text(MIX)
             (out / "faults.yaml").write_text(FAULTS)
@@ -56,24 +56,24 @@ class PrometheusDashboardTest(harness.Test):
             cls.addClassCleanup(gateway.stop)
             page = f"127.0.0.1:{harness.free_port()}"
             cls.prometheus = Prometheus({"loadgen": [page], "refserver": [server.url.removeprefix("http://")], "dcgm": [dcgm.address],
-                                         "gpu": [own.address], "gateway": [gateway.url.removeprefix("http://")]},
+                                         "gateway": [gateway.url.removeprefix("http://")]},
                                         sorted((harness.SOURCE / "dashboards/rules").glob("*.yml")))
             cls.addClassCleanup(cls.prometheus.__exit__)
             wait_until(lambda: cls.prometheus.query("up{job='refserver'} == 1"), 60, "the first scrape of the server")
-            cls.truth = cls.load_test(out, server, page, dcgm, own)
+            cls.truth = cls.load_test(out, server, page, dcgm, seen)
 
     @classmethod
-    def load_test(cls, out, server, page, dcgm, own):
-        test = LoadTest(out, server.url, page)
+    def load_test(cls, out, server, page, dcgm, seen):
+        test = LoadTest(out, server.url, page, seen.url)
         test.start()
-        shown = "sum(llm_requests_total) > 100 and sum(llm_generator_loop_lag_seconds)"
+        shown = "sum(llm_requests_total) > 100 and sum(llm_generator_loop_lag_seconds) and sum(llm_gpu_utilization_percent)"
         wait_until(lambda: cls.prometheus.query(shown), 90, "a hundred requests on the page")
         middle = time.time()
         test.join()
         assert test.result.code in (0, 4), test.result
         truth = Truth(test.result)
         truth.middle, truth.at = middle, last_scrape(cls.prometheus, truth.id)
-        truth.page, truth.gpu = pages.fetch(server.url + "/metrics"), {**pages.fetch(dcgm.url), **pages.fetch(own.url)}
+        truth.page, truth.gpu = pages.fetch(server.url + "/metrics"), {**pages.fetch(dcgm.url), **pages.fetch(seen.url)}
         wait_until(lambda: cls.settled(truth), 60, "a scrape of the server when all was over")
         truth.later = time.time()
         truth.slo_edges = {metric: f"{edge_near(limit):.10g}" for metric, limit in truth.slo.items()}

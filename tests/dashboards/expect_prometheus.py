@@ -103,11 +103,9 @@ def server_quantile(name, percent):
     return check
 
 
-def gpu(own, name, scale=1.0):
-    """GPUs under our own name and under that of NVIDIA's exporter, which counts in another unit."""
-    def values(t):
-        return {dict(have)["gpu"]: v * (scale if n == name else 1) for (n, have), v in t.gpu.items() if n in (own, name)}
-    return by_tag("gpu", values, at=COARSE)
+def gpu(name, scale=1.0):
+    """All GPUs while the run was under way: those whose exporter Prometheus scrapes, and the one that the generator looks at."""
+    return by_tag("gpu", lambda t: {dict(have)["gpu"]: v * scale for (n, have), v in t.gpu.items() if n == name}, at=FINE)
 
 
 def accounts(t):
@@ -159,7 +157,7 @@ PROMETHEUS = {
     "Input tokens by model": ("tokens/s", tokens("input_tokens")),
     "Output tokens by model": ("tokens/s", tokens("output_tokens")),
     "Model health": ("percentunit", by_tag("model", share_ok, at=COARSE)),
-    "Scraped": ("none", by_tag("job", lambda t: {"refserver": 1.0, "gateway": 1.0, "dcgm": 1.0, "gpu": 1.0}, at=COARSE)),
+    "Scraped": ("none", by_tag("job", lambda t: {"refserver": 1.0, "gateway": 1.0, "dcgm": 1.0}, at=COARSE)),
     "Models behind the gateway": ("none", by_tag("backend", lambda t: {"qwen2": 1.0, "llama3": 0.0}, at=COARSE)),
     "Requests at the server": ("none", value(total("tgi_request_count"), total("tgi_request_success"))),
     "Queue and batch": ("none", value(total("tgi_queue_size"), total("tgi_batch_current_size"))),
@@ -172,9 +170,9 @@ PROMETHEUS = {
     "Request duration at the server": ("s", every(*(part(i, i + 1, server_quantile(name, 95)) for i, name in enumerate(
         ("tgi_request_duration", "tgi_request_queue_duration", "tgi_request_inference_duration"))))),
     "Failures at the server": ("reqps", by_tag("err", page_by("tgi_request_failure", "err"), at=COARSE)),
-    "GPU utilisation": ("percent", gpu("llm_gpu_utilization_percent", "DCGM_FI_DEV_GPU_UTIL")),
-    "GPU memory": ("bytes", gpu("llm_gpu_memory_used_bytes", "DCGM_FI_DEV_FB_USED", 1048576.0)),
-    "GPU power": ("watt", gpu("llm_gpu_power_watts", "DCGM_FI_DEV_POWER_USAGE")),
+    "GPU utilisation": ("percent", gpu("DCGM_FI_DEV_GPU_UTIL")),
+    "GPU memory": ("bytes", gpu("DCGM_FI_DEV_FB_USED", 1048576.0)),
+    "GPU power": ("watt", gpu("DCGM_FI_DEV_POWER_USAGE")),
     "Lateness of the generator": ("s", of_run("lateness", phase="measure")),
     "Health of the generator": ("s", written("loop_lag_p99")),
     "Processor of the generator": ("percentunit", written("cpu_share")),

@@ -30,13 +30,13 @@ DCGM_FI_DEV_GPU_TEMP{gpu="1",UUID="GPU-b",Hostname="node-1",modelName="A made-up
 DCGM_FI_DEV_SM_CLOCK{gpu="0",UUID="GPU-a",Hostname="node-1",modelName="A made-up GPU"} 2475
 DCGM_FI_DEV_SM_CLOCK{gpu="1",UUID="GPU-b",Hostname="node-1",modelName="A made-up GPU"} 210
 """
-OWN = """\
-# TYPE llm_gpu_utilization_percent gauge
-llm_gpu_utilization_percent{gpu="2",uuid="GPU-c",host="node-2",run="r"} 47
-# TYPE llm_gpu_memory_used_bytes gauge
-llm_gpu_memory_used_bytes{gpu="2",uuid="GPU-c",host="node-2",run="r"} 5368709120
-# TYPE llm_gpu_power_watts gauge
-llm_gpu_power_watts{gpu="2",uuid="GPU-c",host="node-2",run="r"} 99.5
+SECOND_NODE = """\
+# TYPE DCGM_FI_DEV_GPU_UTIL gauge
+DCGM_FI_DEV_GPU_UTIL{gpu="2",UUID="GPU-c",Hostname="node-2",modelName="A made-up GPU"} 47
+# TYPE DCGM_FI_DEV_FB_USED gauge
+DCGM_FI_DEV_FB_USED{gpu="2",UUID="GPU-c",Hostname="node-2",modelName="A made-up GPU"} 5120
+# TYPE DCGM_FI_DEV_POWER_USAGE gauge
+DCGM_FI_DEV_POWER_USAGE{gpu="2",UUID="GPU-c",Hostname="node-2",modelName="A made-up GPU"} 99.5
 """
 
 
@@ -56,8 +56,7 @@ def fetch(url):
 
 
 class GpuPage:
-    """Serves a page of GPUs, whose energy grows by 1 kJ and 100 J a reading: as NVIDIA's exporter writes it, or in our own names.
-    Context manager."""
+    """Serves a page as NVIDIA's exporter writes it, of GPUs whose energy grows by 1 kJ and 100 J a reading. Context manager."""
 
     def __init__(self, text=DCGM):
         readings = [0]
