@@ -352,6 +352,36 @@ class Failures(harness.Test):
             self.assertEqual(gateway.metric("refserver_gateway_internal_errors_total"), 0)
             self.assertTrue(gateway.await_health(200))
 
+    def test_a_client_that_reads_nothing_is_given_up_and_its_backend_let_go(self):
+        """An endless answer is read no faster than the client takes it."""
+        let_go = threading.Event()
+
+        def serve(peer):
+            if not read_head(peer).startswith(b"POST"):
+                return
+            try:
+                peer.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+                while True:
+                    peer.sendall(b"10000\r\n" + b"x" * 0x10000 + b"\r\n")
+            except OSError:
+                let_go.set()
+
+        with scripted(serve) as (url, _), Gateway(f"m={url}", flags=("--write-timeout", "500ms")) as gateway, \
+                socket.create_connection(gateway.address, timeout=30) as client:
+            client.sendall(b"POST /m/generate HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
+            self.assertTrue(gateway.await_metric(1, "refserver_gateway_requests_total", backend="m", outcome="client_gone"))
+            self.assertTrue(let_go.wait(20))
+
+    def test_connections_are_limited_and_idle_ones_closed(self):
+        with Server(models=("m",)) as server, \
+                Gateway(f"m={server.url}", flags=("--max-connections", "2", "--idle-timeout", "5s")) as gateway:
+            with contextlib.ExitStack() as stack:
+                held = [stack.enter_context(socket.create_connection(gateway.address, timeout=30)) for _ in range(3)]
+                self.assertEqual(held[2].recv(1), b"")  # closed at once, while the first two may speak
+                held[0].sendall(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n")
+                self.assertIn(b" 200 ", held[0].recv(65536))
+                self.assertEqual(held[1].recv(1), b"")  # idle
+
     def test_stops_when_told_and_lets_streams_finish(self):
         with Server(ttft="300ms", gap="5ms", models=("m",)) as server, Gateway(f"m={server.url}") as gateway:
             self.assertTrue(gateway.await_health(200))

@@ -132,7 +132,7 @@ class Images(harness.Test):
         begin = time.monotonic()
         cls.server = cls.builder.build("refserver", context, dockerfile)
         cls.loadgen = cls.builder.build("loadgen", context, dockerfile)
-        print(f"both images built in {time.monotonic() - begin:.0f} s", file=sys.stderr)
+        print(f"both images built in {time.monotonic() - begin:.0f} s", cls.builder.run("images"), sep="\n", file=sys.stderr)
         cls.models = cls.builder.folder / "models"
         cls.models.mkdir()
         os.chown(cls.models, 65532, 65532)
