@@ -272,6 +272,33 @@ class OurCommands(harness.Test):
                 self.assertIn(port or "80", listening(self.services[host]), url)
 
 
+class DevUp(harness.Test):
+    """./dev up with a container engine that only writes down what it is told."""
+
+    def up(self, *args, network_exists=False, **variables):
+        if any(os.access(f"{folder}/docker", os.X_OK) for folder in ("/usr/bin", "/bin", "/usr/sbin", "/sbin")):
+            self.skipTest("a real container engine is installed; it would be used")
+        with tempfile.TemporaryDirectory() as folder:
+            log = f"{folder}/log"
+            with open(f"{folder}/docker", "w") as script:
+                script.write(f'#!/bin/sh\necho "$*" >> {log}\n[ "$1 $2" != "network inspect" ] || exit {0 if network_exists else 1}\n')
+            os.chmod(f"{folder}/docker", 0o755)
+            shutil.copy(ROOT / "dev", folder)
+            done = subprocess.run([f"{folder}/dev", "up", *args], capture_output=True, text=True, timeout=60,
+                                  env={"PATH": f"{folder}:{os.environ['PATH']}", "HOME": folder, **variables})
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertTrue(os.path.isdir(f"{folder}/runs") and os.path.isdir(f"{folder}/models"))
+            with open(log) as told:
+                return [line.strip() for line in told if not line.startswith(("compose version", "info", "network inspect"))]
+
+    def test_makes_the_network_and_starts(self):
+        self.assertEqual(self.up(), ["network create app-network", "compose up -d"])
+        self.assertEqual(self.up(network_exists=True), ["compose up -d"])
+
+    def test_passes_profiles_and_arguments_on(self):
+        self.assertEqual(self.up("--build", network_exists=True, PROFILES="tgi,gpu"), ["compose --profile tgi --profile gpu up -d --build"])
+
+
 def documented_run():
     """The words after `loadgen` in the file's own comment."""
     text = "\n".join(line.removeprefix("#").strip() for line in FILE.read_text().splitlines() if line.startswith("#")).replace("\\\n", " ")
