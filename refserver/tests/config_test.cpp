@@ -141,6 +141,40 @@ TEST(Config, TheShippedExampleLoads) {
   EXPECT_TRUE(parse({"--config", PLUMBLINE_SOURCE_DIR "/refserver/config.example.yaml"}).serve);
 }
 
+TEST(Config, TheEngineThatComputesIsSetByFileAndFlags) {
+  const ConfigFile file(
+      "engine: cpu\ncpu_threads: 3\ncpu_precision: fast\ncpu_backend: cpu-portable\ncpu_lm_head: int8\ncpu_kv: bf16\n"
+      "cpu_memory_mb: 4000\nmodels:\n  - name: m\n    folder: /nonexistent\n");
+  const auto from_file = parse({"--config", file.path()}).serve;
+  ASSERT_TRUE(from_file);
+  EXPECT_EQ(from_file->cpu.backend.threads, 3U);
+  EXPECT_EQ(from_file->cpu.backend.precision, kernels::Precision::fast);
+  EXPECT_EQ(from_file->cpu.backend.name, "cpu-portable");
+  EXPECT_EQ(from_file->cpu.head, HeadStorage::int8);
+  EXPECT_EQ(from_file->cpu.kv_type, kernels::KvType::bf16);
+  EXPECT_EQ(from_file->cpu.memory_mb, 4000U);
+  const auto flags_win =
+      parse({"--config", file.path(), "--cpu-threads", "0", "--cpu-precision", "exact", "--cpu-kv", "f32"}).serve;
+  ASSERT_TRUE(flags_win);
+  EXPECT_EQ(flags_win->cpu.backend.threads, 0U);
+  EXPECT_EQ(flags_win->cpu.backend.precision, kernels::Precision::exact);
+  EXPECT_EQ(flags_win->cpu.kv_type, kernels::KvType::f32);
+  EXPECT_EQ(flags_win->cpu.head, HeadStorage::int8);
+}
+
+TEST(Config, ErrorsOfTheEngineThatComputesNameWhatThereIs) {
+  EXPECT_THAT(complaint({"--cpu-threads", "1025"}), HasSubstr("--cpu-threads: '1025' is not a number from 0 to 1024"));
+  EXPECT_THAT(complaint({"--cpu-threads", "two"}), HasSubstr("--cpu-threads: 'two' is not a number from 0 to 1024"));
+  EXPECT_THAT(complaint({"--cpu-precision", "half"}),
+              HasSubstr("--cpu-precision: 'half' is not a precision; there are: exact, fast"));
+  EXPECT_THAT(complaint({"--cpu-lm-head", "int3"}),
+              HasSubstr("--cpu-lm-head: 'int3' is not a form of the output layer"));
+  EXPECT_THAT(complaint({"--cpu-kv", "f16"}),
+              HasSubstr("--cpu-kv: 'f16' is not a form of keys and values; there are: f32, bf16"));
+  EXPECT_THAT(complaint({"--cpu-memory-mb", "-1"}), HasSubstr("--cpu-memory-mb: '-1' is not a number"));
+  EXPECT_THAT(complaint({"--engine", "cpu", "--model", "m"}), HasSubstr("needs its checkpoint"));
+}
+
 TEST(Config, FlagErrorsNameTheFlagAndTheFix) {
   EXPECT_THAT(complaint({"--port", "70000"}), HasSubstr("--port: '70000' is not a whole number from 0 to 65535"));
   EXPECT_THAT(complaint({"--sim-ttft", "100"}), HasSubstr("--sim-ttft: '100' is not a distribution such as 20ms"));
