@@ -117,10 +117,11 @@ std::string gate_lines(const Painter& paint, const Summary& summary) {
   if (summary.gates.empty()) return "";
   std::string out = "\n";
   for (const GateResult& gate : summary.gates) {
-    const std::string value = !gate.value ? ""
-                              : gate.unit == "ms"
-                                  ? format_ms(*gate.value) + (*gate.value < 10'000 ? " ms" : "")
-                                  : fmt::format("{:.6g}{}{}", *gate.value, gate.unit.empty() ? "" : " ", gate.unit);
+    const std::string value = !gate.value            ? ""
+                              : gate.unit.empty()    ? fmt::format("{:.4g}", *gate.value)
+                              : gate.unit != "ms"    ? fmt::format("{:.6g} {}", *gate.value, gate.unit)
+                              : *gate.value < 10'000 ? format_ms(*gate.value) + " ms"
+                                                     : format_ms(*gate.value);
     const std::string mark = gate.status == GateResult::Status::pass   ? paint.green("✓ pass")
                              : gate.status == GateResult::Status::fail ? paint.red("✗ fail")
                                                                        : paint.yellow("? inconclusive");

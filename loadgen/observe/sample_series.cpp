@@ -36,7 +36,8 @@ void SampleStore::note_failure(SourceLog& log, std::int64_t at_ns, const std::st
 }
 
 void SampleStore::add(std::size_t source, std::int64_t at_ns, SourceRead read) {
-  SourceLog& log = kept_.sources.at(source);
+  if (source >= kept_.sources.size()) return;
+  SourceLog& log = kept_.sources[source];
   for (SubjectReading& one : read.readings) {
     one.reading.at_ns = at_ns;
     SampleSeries* const series = series_of(one.subject);

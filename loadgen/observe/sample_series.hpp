@@ -40,6 +40,7 @@ class SampleStore {
 
   /// The position of the new source.
   std::size_t add_source(SourceLog log);
+  /// After take() nothing is kept any more: a source may come back when nobody waits for it.
   void add(std::size_t source, std::int64_t at_ns, SourceRead read);
 
   const std::vector<SourceLog>& sources() const noexcept { return kept_.sources; }

@@ -209,7 +209,8 @@ function writeObserved(o) {
   const notes = o.sources.flatMap((s) => s.notes.map((note) => `${s.name}: ${note}`));
   const cost = o.joules_per_output_token === null ? [] : [`${significant(o.joules_per_output_token, 4)} J per output token, over ${count(o.output_tokens)} tokens`];
   at("observed-note").textContent = [`Readings once a second, those in the window of ${seconds(o.window_s)} alone.`, ...cost, ...notes, ...failures].join(" · ");
-  const named = (subjects, name) => subjects.flatMap((s) => Object.entries(s.metrics).map(([metric, m]) => ({ subject: name(s), metric, ...m })));
+  const says = (s) => Object.values(s.metrics).some((m) => m.max || m.increase);
+  const named = (subjects, name) => subjects.filter(says).flatMap((s) => Object.entries(s.metrics).map(([metric, m]) => ({ subject: name(s), metric, ...m })));
   const rows = [
     ...named(o.gpus, (g) => `GPU ${g.gpu}${g.name ? `, ${g.name}` : ""}${g.host ? ` of ${g.host}` : ""}`),
     ...named(o.servers, (s) => (s.model ? `${s.model} of ${s.target}` : s.target)),

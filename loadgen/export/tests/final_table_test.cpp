@@ -45,6 +45,24 @@ TEST_F(FinalTableTest, ShowsGatesVerdictAndLosses) {
   EXPECT_THAT(table, HasSubstr("HTTP 429: Model is overloaded"));
 }
 
+TEST_F(FinalTableTest, ShowsGpusAndWhatATokenCost) {
+  EXPECT_THAT(render(), Not(HasSubstr("GPU")));
+  ObservedSubject gpu;
+  gpu.subject.gpu = "0";
+  gpu.subject.name = "Fake\x1b[2J";
+  gpu.metrics = {{ObservedMetric::gpu_utilization, 8, 87.25, 80, 90, 80, 90, {}},
+                 {ObservedMetric::gpu_memory_used_mib, 8, 4000, 3000, 7001, 3000, 7001, {}}};
+  summary = summarize(run.scenario, run.totals(), {});
+  summary.observed.subjects = {gpu};
+  summary.observed.joules_per_output_token = 0.28928;
+  summary.gates = {{GateResult::Status::pass, "max(gpu.memory_used_mib) < 7152", 7001.5, "GPU 0", "MiB"}};
+  const std::string table = render_final_table(run.scenario, summary, Colour::none);
+  EXPECT_THAT(table, HasSubstr("): busy 87.25 %, memory up to 7001 MiB\n"));
+  EXPECT_THAT(table, HasSubstr("0.2893 J per output token"));
+  EXPECT_THAT(table, HasSubstr("✓ pass  max(gpu.memory_used_mib) < 7152   measured 7001.5 MiB"));
+  EXPECT_THAT(table, Not(HasSubstr("\x1b")));
+}
+
 TEST_F(FinalTableTest, SaysWhyANumberIsMissing) {
   const std::string table = render();
   EXPECT_THAT(table, HasSubstr("n small"));

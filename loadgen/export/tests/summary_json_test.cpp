@@ -25,16 +25,15 @@ std::vector<std::string> keys_of(const Json& object) {
 
 TEST(SummaryJson, HasItsMembersInTheirOrder) {
   const Json document = document_of(sample::simulate({.measure_s = 3}));
-  EXPECT_EQ(
-      keys_of(document),
-      (std::vector<std::string>{
-          "schema_version", "run_id",      "wall_start", "tool",       "host",      "targets",       "server_version",
-          "scenario",       "phases",      "verdict",    "validity",   "generator", "counts",        "rates",
-          "metrics",        "mix",         "gates",      "steadiness", "exporters", "token_sources", "anchors",
-          "warnings",       "interrupted", "shards",     "truth",      "files",         "links"}));
+  EXPECT_EQ(keys_of(document),
+            (std::vector<std::string>{
+                "schema_version", "run_id",   "wall_start",  "tool",       "host",      "targets",   "server_version",
+                "scenario",       "phases",   "verdict",     "validity",   "generator", "counts",    "rates",
+                "metrics",        "mix",      "gates",       "steadiness", "observed",  "exporters", "token_sources",
+                "anchors",        "warnings", "interrupted", "shards",     "truth",     "files",     "links"}));
   EXPECT_EQ(keys_of(document["generator"]),
-            (std::vector<std::string>{"recv_delay", "write_delay", "loop_lag", "reads", "kernel_stamped_share", "clock_error_ns",
-                                      "clock_steps"}));
+            (std::vector<std::string>{"recv_delay", "write_delay", "loop_lag", "reads", "kernel_stamped_share",
+                                      "clock_error_ns", "clock_steps"}));
   EXPECT_EQ(keys_of(document["metrics"]), std::vector<std::string>(metric_labels.begin(), metric_labels.end()));
   EXPECT_EQ(keys_of(document["metrics"]["ttft"]),
             (std::vector<std::string>{"count", "mean", "std", "min", "p50", "p90", "p95", "p99", "p99_9", "max",
@@ -101,12 +100,12 @@ TEST(SummaryJson, NumbersAreShortest) {
 TEST(SummaryJson, GatesAndExportersAreSpelledOut) {
   const auto run = sample::simulate({.measure_s = 3});
   Summary summary = summarize(run.scenario, run.totals(), {});
-  summary.gates = {{GateResult::Status::fail, "p99(e2e) < 1s", 1200.5, ""},
+  summary.gates = {{GateResult::Status::fail, "p99(e2e) < 1s", 1200.5, "", "ms"},
                    {GateResult::Status::inconclusive, "qps > 1", std::nullopt, "why"}};
   summary.exporters["influx"] = {10, 7, 1, 1, 1, "influx-spill.lp", "HTTP 400"};
   const Json document = summary_document(run.scenario, summary, {});
   EXPECT_EQ(document["gates"][0],
-            Json({{"gate", "p99(e2e) < 1s"}, {"status", "fail"}, {"value", 1200.5}, {"note", ""}}));
+            Json({{"gate", "p99(e2e) < 1s"}, {"status", "fail"}, {"value", 1200.5}, {"unit", "ms"}, {"note", ""}}));
   EXPECT_EQ(document["gates"][1]["value"], nullptr);
   EXPECT_EQ(document["exporters"]["influx"]["rejected"], 1);
   EXPECT_EQ(document["exporters"]["influx"]["spill_file"], "influx-spill.lp");

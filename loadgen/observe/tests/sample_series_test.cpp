@@ -33,6 +33,15 @@ TEST(SampleStore, KeepsReadingsBySubjectInTheOrderOfTime) {
   EXPECT_EQ(kept.sources[0].first_error, "GPU 1: lost");
 }
 
+TEST(SampleStore, WhatComesTooLateIsDropped) {
+  SampleStore store;
+  const std::size_t source = store.add_source({});
+  EXPECT_EQ(store.take().sources.size(), 1U);
+  store.add(source, 10, {{of_gpu("0", 1)}, "late"});
+  EXPECT_TRUE(store.take_new().empty());
+  EXPECT_TRUE(store.take().series.empty());
+}
+
 TEST(SampleStore, APageThatInventsModelsIsCutOffAndCounted) {
   SampleStore store;
   const std::size_t source = store.add_source({});
