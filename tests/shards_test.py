@@ -44,6 +44,27 @@ def plan_of(requests):
 
 
 class Shards(harness.Test):
+    def test_lengths_drawn_for_each_request_are_those_of_one_process(self):
+        with Server(ttft="5ms", gap="1ms") as server, run_dir() as out, tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "lengths.txt").write_text("# tokens weight\n3 2\n17 1\n")
+            scenario = pathlib.Path(folder) / "lengths.yaml"
+            scenario.write_text(f"schema_version: 1\nname: lengths\ntarget: {server.url}\nroute: tgi-stream\nwarmup: 0\nrequests: 60\n"
+                                "load: {mode: open, rate: 60}\nmix:\n"
+                                "  - {name: a, model: qwen2, parameters: {max_new_tokens: 'histogram(lengths.txt)'}}\n"
+                                "  - {name: b, model: llama3, parameters: {max_new_tokens: 'uniform(1, 30)'}}\n")
+            alone = load(out.parent / "alone", scenario)
+            self.assertIn(alone.code, (0, 4), alone)
+            start = start_at()
+            with concurrent.futures.ThreadPoolExecutor(2) as pool:
+                for job in [pool.submit(load, out, scenario, "--shard", f"{i}/2", "--start-at", start) for i in range(2)]:
+                    self.assertIn(job.result().code, (0, 4), job.result())
+            several = merge(out)
+            lengths = {r["index"]: (r["entry"], r["requested_tokens"]) for r in alone.requests}
+            self.assertEqual({r["index"]: (r["entry"], r["requested_tokens"]) for r in several.requests}, lengths)
+            self.assertEqual({n for entry, n in lengths.values() if entry == "a"}, {3, 17})
+            self.assertGreater(len({n for entry, n in lengths.values() if entry == "b"}), 5)
+            self.assertEqual(alone.summary["rates"]["osl_mismatch"], 0, "the server was asked for what the plan says")
+
     def test_a_file_says_when_to_start(self):
         """The start is chosen once both processes wait for it; half a number is not taken for one."""
         flags = ("--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s", "--max-new-tokens", 4, "--rate", 20, "--requests", 20)
