@@ -84,7 +84,9 @@ class StatsdExport final : public RunExport {
 
  private:
   static ExportAccount to_account(const exporters::SinkAccount& account) {
-    return {account.offered,    account.stored, account.rejected, account.spilled, account.dropped, "",
+    return {account.offered,     account.stored,
+            account.rejected,    account.spilled,
+            account.dropped,     "",
             account.first_error, true};
   }
 
