@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -262,6 +263,17 @@ class OurCommands(harness.Test):
         self.assertGreaterEqual(len(senders), 2)
         for host, port in (address.split(":") for address in senders):
             self.assertIn(f"{port}/udp", listening(self.services[host]))
+
+    def test_the_check_of_telegraf_sees_who_listens(self):
+        test = self.services["telegraf"]["healthcheck"]["test"]
+        self.assertEqual(test[0], "CMD")
+        shown = f"{8125:04X}"
+        self.assertTrue(any(shown in word for word in test))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+            listener.bind(("127.0.0.1", 0))
+            command = [word.replace(shown, f"{listener.getsockname()[1]:04X}") for word in test[1:]]
+            self.assertEqual(subprocess.run(command, capture_output=True).returncode, 0)
+        self.assertNotEqual(subprocess.run(command, capture_output=True).returncode, 0)
 
     def test_the_load_generators_command_is_a_plan(self):
         for command in (self.services["loadgen"]["command"], documented_run()):

@@ -313,6 +313,33 @@ class Failures(harness.Test):
             [record] = server.truth()
             self.assertEqual(record["outcome"], "client_gone")
 
+    def test_clients_may_leave_at_any_moment(self):
+        """Cut in every part of a request, and in every part of a stream: nothing is left behind."""
+        body = json.dumps({"inputs": "a", "parameters": {"max_new_tokens": 40}}).encode()
+        request = (b"POST /m/generate_stream HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+                   % len(body) + body)
+        with Server(ttft="2ms", gap="1ms", models=("m",)) as server, Gateway(f"m={server.url}") as gateway:
+            self.assertTrue(gateway.await_health(200))
+            for cut in range(0, len(request) + 1, 5):
+                with socket.create_connection(gateway.address, timeout=30) as client:
+                    client.sendall(request[:cut])
+            whole = 0
+            for wanted in range(0, 6000, 120):
+                with socket.create_connection(gateway.address, timeout=30) as client:
+                    client.sendall(request)
+                    left = wanted
+                    while left > 0 and (piece := client.recv(left)):
+                        left -= len(piece)
+                        whole += b"0\r\n\r\n" in piece
+                        if b"0\r\n\r\n" in piece:
+                            break
+            self.assertTrue(gateway.await_metric(0, "refserver_gateway_in_flight", backend="m"))
+            self.assertTrue(gateway.await_metric(1, "refserver_gateway_connections"))  # the one that asks
+            self.assertEqual(gateway.metric("refserver_gateway_internal_errors_total"), 0)
+            ended = {o: gateway.metric("refserver_gateway_requests_total", backend="m", outcome=o) for o in ("ok", "client_gone")}
+            self.assertGreaterEqual(ended["ok"], whole)
+            self.assertGreater(ended["client_gone"], 0)
+
     def test_a_full_backend_gets_no_more(self):
         with Server(ttft="10s", models=("m",)) as server, Gateway(f"m={server.url}", flags=("--max-backend-requests", "2")) as gateway:
             self.assertTrue(gateway.await_health(200))
