@@ -44,10 +44,20 @@ inline void pack_exact(const PackJob& job) {
 }
 
 /// Rounds `count` floats (padded with zeros to a multiple of 16) to bytes: x = scale * byte, the greatest magnitude
-/// becoming 127. Gives the scale and the sum of the bytes.
+/// becoming 127. Gives the scale and the sum of the bytes. With an infinity or a NaN in it all bytes are 0 and the
+/// scale is NaN, as every product with this block then is.
 PLUMBLINE_INLINE float round_block(const float* block, std::size_t count, std::int8_t* to, std::int32_t& total) {
-  F32 peak = zero();
-  for (std::size_t i = 0; i < count; i += kPanelColumns) peak = max(peak, magnitude(load(block + i)));
+  F32 peak = zero(), nothing = zero();
+  for (std::size_t i = 0; i < count; i += kPanelColumns) {
+    const F32 values = load(block + i);
+    peak = max(peak, magnitude(values));
+    nothing = add(nothing, mul(values, zero()));  // 0 while all are finite
+  }
+  if (sum(nothing) != 0) {
+    for (std::size_t i = 0; i < count; i += kPanelColumns) store_i8(to + i, izero());
+    total = 0;
+    return __builtin_nanf("");
+  }
   const float greatest = largest(peak);
   // Below this the inverse would overflow; such a block is zero for every purpose.
   const bool empty = !(greatest > 1e-30F);

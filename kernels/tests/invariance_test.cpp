@@ -2,6 +2,7 @@
 // as cpu_backend.hpp says) the instruction set.
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 
 #include "kernels/tests/backends.hpp"
@@ -39,6 +40,28 @@ TEST_P(RowInvariance, QuantisedRowsAloneAndInBatches) {
       }
       ASSERT_EQ(std::memcmp(apart.data(), together.data(), apart.size() * sizeof(float)), 0)
           << shape.in << "x" << shape.out << " in batches of " << batch;
+    }
+  }
+}
+
+TEST_P(RowInvariance, WhatIsNoNumberSpoilsItsOwnRowAndAllOfIt) {
+  constexpr std::size_t kIn = 256, kOut = 40, kFew = 5, kSpoiled = 2;
+  const GptqPacked packed = random_packed({kIn, kOut, 128, true}, random_);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 128);
+  auto x = random_values(kFew * kIn, random_);
+  const auto sound = product(GetParam(), *matrix, x, kFew);
+  for (const float strange : {NAN, INFINITY, -INFINITY}) {
+    for (const std::size_t at : {0, 15, 128, 255}) {
+      auto spoiled = x;
+      spoiled[kSpoiled * kIn + at] = strange;
+      const auto y = product(GetParam(), *matrix, spoiled, kFew);
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        if (i / kOut == kSpoiled) {
+          ASSERT_FALSE(std::isfinite(y[i])) << strange << " at " << at << ", output " << i % kOut;
+        } else {
+          ASSERT_EQ(y[i], sound[i]) << strange << " at " << at;
+        }
+      }
     }
   }
 }
