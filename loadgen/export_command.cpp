@@ -74,11 +74,11 @@ std::uint64_t under_way(const SinkAccount& account) {
   return account.offered - account.stored - account.rejected - account.spilled - account.dropped;
 }
 
-/// Waits until there is room for more; false if the database has taken nothing for too long.
-bool wait_for_room(const exporters::Sink& sink, const PointSource& source, Progress& progress) {
+/// Waits until at most `most` points are under way; false if the database has taken nothing for too long.
+bool wait_for_room(std::uint64_t most, const exporters::Sink& sink, const PointSource& source, Progress& progress) {
   SinkAccount account = sink.account();
   auto give_up = Clock::now() + patience;
-  for (std::uint64_t last = under_way(account); under_way(account) > max_under_way; account = sink.account()) {
+  for (std::uint64_t last = under_way(account); under_way(account) > most; account = sink.account()) {
     if (under_way(account) != last) give_up = Clock::now() + patience;
     last = under_way(account);
     if (Clock::now() > give_up) return false;
@@ -94,9 +94,10 @@ Result<void, std::string> send_all(PointSource& source, exporters::Sink& sink, P
   while (true) {
     auto batch = source.next();
     if (!batch) return {boost::system::in_place_error, batch.error()};
-    if (batch->empty()) return {};
-    sink.write(std::move(*batch));
-    if (!wait_for_room(sink, source, progress)) return {};
+    const bool is_end = batch->empty();
+    if (!is_end) sink.write(std::move(*batch));
+    const bool has_room = wait_for_room(is_end ? 0 : max_under_way, sink, source, progress);
+    if (is_end || !has_room) return {};
   }
 }
 

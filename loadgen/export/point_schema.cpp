@@ -7,7 +7,8 @@ namespace {
 
 using exporters::FieldType;
 
-/// Names of fields with spaces between them. The counted one is an integer or a string that stands in its list too.
+/// Names of fields with spaces between them. The counted one is an integer or a string that stands in its list too; it
+/// is empty where no field is in every point.
 struct Measurement {
   std::string_view name, counted, floats, integers, strings;
 };
@@ -25,6 +26,11 @@ constexpr Measurement measurements[] = {
     {"llm_hdr", "n", "", "slot value_us n", ""},
     {"llm_event", "text", "", "", "text config"},
     {"exporter", "offered", "", "offered stored rejected spilled dropped", ""},
+    {"gpu", "", "util mem_used_mib mem_total_mib process_mem_mib power_w energy_j temp_c sm_clock_mhz", "throttle", ""},
+    {"llm_server", "", "kv_usage queue_time_sum",
+     "running waiting requests_ok prompt_tokens generated_tokens prefix_queried_tokens prefix_hit_tokens preemptions "
+     "queue_time_count",
+     ""},
 };
 
 void append(std::vector<exporters::FieldUse>& fields, std::string_view measurement, std::string_view names,
@@ -51,7 +57,8 @@ std::vector<exporters::FieldUse> point_fields() {
 std::vector<exporters::CountedField> counted_fields() {
   std::vector<exporters::CountedField> fields;
   for (const Measurement& measurement : measurements)
-    fields.push_back({std::string(measurement.name), std::string(measurement.counted)});
+    if (!measurement.counted.empty())
+      fields.push_back({std::string(measurement.name), std::string(measurement.counted)});
   return fields;
 }
 

@@ -11,7 +11,7 @@ namespace loadgen {
 /// Every field of every measurement.
 std::vector<exporters::FieldUse> point_fields();
 
-/// Every measurement with a field that none of its points lacks.
+/// Every measurement that has one, with a field that none of its points lacks.
 std::vector<exporters::CountedField> counted_fields();
 
 }  // namespace loadgen

@@ -49,7 +49,7 @@ ExportAccount to_account(const Output& output, const SinkAccount& account) {
   return {account.offered,     account.stored,
           account.rejected,    account.spilled,
           account.dropped,     account.spilled > 0 ? output.spill_file : "",
-          account.first_error, {}};
+          account.first_error};
 }
 
 class DirectoryExport final : public RunExport {

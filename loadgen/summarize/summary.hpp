@@ -98,9 +98,8 @@ struct DatabaseCount {
     std::uint64_t offered = 0, found = 0;
   };
   std::map<std::string, Row> measurements;
-  std::uint64_t uncounted =
-      0;                    ///< offered in measurements without a field that all points have: nobody can count those
-  std::string not_counted;  ///< why it could not be asked; then there are no measurements
+  std::uint64_t uncounted = 0;  ///< offered in measurements that have no field in each of their points
+  std::string not_counted;      ///< why it could not be asked; then there are no measurements
 
   std::uint64_t found() const {
     std::uint64_t sum = 0;

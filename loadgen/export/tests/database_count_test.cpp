@@ -6,6 +6,7 @@
 
 #include <set>
 
+#include "loadgen/export/observed_points.hpp"
 #include "loadgen/export/point_schema.hpp"
 #include "loadgen/export/points.hpp"
 #include "loadgen/export/tests/simulated_run.hpp"
@@ -78,6 +79,29 @@ TEST(PointSchema, IsWhatTheRendererWrites) {
     }
   }
   EXPECT_EQ(with_counted, tally.counts()) << "each point of a measurement has its counted field";
+}
+
+TEST(PointSchema, HasTheFieldsOfWhatIsObserved) {
+  Reading reading;
+  reading.at_ns = 5;
+  reading.knows_throttle = true;
+  for (std::size_t i = 0; i < read_metric_count; ++i) reading.values.set(static_cast<ObservedMetric>(i), 1.5);
+  Subject gpu, server;
+  gpu.kind = Subject::Kind::gpu;
+  server.kind = Subject::Kind::server;
+  exporters::Batch batch;
+  append_observed(batch, sample::empty_run().facts, {{gpu, reading}, {server, reading}});
+  std::set<std::tuple<std::string, std::string, FieldType>> listed;
+  for (const auto& use : point_fields()) listed.insert({use.measurement, use.field, use.type});
+  std::size_t known = 0;
+  for (const auto& [measurement, field, type] : fields_in(batch)) {
+    // Each subject was given the metrics of both: those that are not its own are in the other's list.
+    const bool is_own = listed.contains({measurement, field, type});
+    const bool is_others = listed.contains({measurement == "gpu" ? "llm_server" : "gpu", field, type});
+    EXPECT_TRUE(is_own || is_others) << measurement << "." << field;
+    known += is_own ? 1 : 0;
+  }
+  EXPECT_EQ(known, read_metric_count + 1) << "throttle besides";
 }
 
 DatabaseCount count_of(std::map<std::string, DatabaseCount::Row> rows) {
