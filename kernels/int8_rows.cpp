@@ -9,7 +9,7 @@
 namespace kernels {
 namespace {
 
-/// Rounds one group of an output; false if its scale is no finite binary16.
+/// Rounds one group of an output; false if a weight is not finite or the scale is no finite binary16.
 bool round_group(const DenseMatrix& weights, std::size_t n, std::size_t begin, std::size_t end, GptqPacked& to,
                  half_bits& scale) {
   const std::size_t per_word = codes_per_word(to.bits);
@@ -18,7 +18,8 @@ bool round_group(const DenseMatrix& weights, std::size_t n, std::size_t begin, s
   float peak = 0;
   for (std::size_t k = begin; k < end; ++k) {
     const float magnitude = std::abs(weights.at(n, k));
-    if (!(magnitude <= peak)) peak = magnitude;  // NaN becomes the peak and stays it
+    if (!std::isfinite(magnitude)) return false;
+    peak = std::max(peak, magnitude);
   }
   scale = to_half(peak / most_steps);
   // Upwards, so that the greatest weight never lies beyond the last code.

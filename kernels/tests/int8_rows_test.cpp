@@ -63,10 +63,14 @@ TEST(Int8Rows, RefusesWhatItCannotHold) {
   EXPECT_STREQ(code(std::vector<float>(12, 1.0F), 4), "unaligned");
   EXPECT_STREQ(code(std::vector<float>(12, 1.0F), 3), "unaligned");
   std::vector<float> bad(16, 1.0F);
-  bad[7] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_STREQ(code(bad, 4), "scale_not_finite");
-  bad[7] = std::numeric_limits<float>::infinity();
-  EXPECT_STREQ(code(bad, 4), "scale_not_finite");
+  for (const std::size_t at : {4, 5, 7}) {  // wherever in its group of four
+    for (const float strange : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+      bad.assign(16, 1.0F);
+      bad[at] = strange;
+      EXPECT_STREQ(code(bad, 4), "scale_not_finite") << strange << " at " << at;
+    }
+  }
+  bad.assign(16, 1.0F);
   bad[7] = 1e8F;
   EXPECT_STREQ(code(bad, 4), "scale_not_finite");
 }
