@@ -43,8 +43,15 @@ class Sampler {
   /// finite.
   std::optional<SampledToken> sample(std::span<const float> logits, const Choice& choice);
 
+  /// The same for kernels that choose where the logits are: what to ask of them (`counts`, and this object, are
+  /// viewed), without alternatives.
+  kernels::SampleRow row_of(const Choice& choice, std::vector<kernels::TokenCount>& counts);
+  /// What they chose.
+  static std::optional<SampledToken> token_of(const kernels::SampledId& chosen);
+  std::size_t usable() const noexcept { return usable_; }
+
  private:
-  void count(const Choice& choice);
+  void count(const Choice& choice, std::vector<kernels::TokenCount>& counts);
 
   std::size_t usable_;
   std::vector<std::int32_t> end_tokens_;

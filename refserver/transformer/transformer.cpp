@@ -65,11 +65,17 @@ void Transformer::run(std::span<const SequenceSlice> slices) {
   assert(rows_ > 0 && rows_ <= limits_.rows);
   const ModelConfig& model = weights_->config;
   const auto batch = backend_->plan(sequences, frequencies_, cache_->shape());
-  const kernels::Rows x = first(*residual_, rows_, model.hidden_size);
-  backend_->embed(*weights_->embedding, ids_, x);
-  backend_->rmsnorm(x, first(*weights_->layers.front().input_norm, 1, model.hidden_size),
+  backend_->embed(*weights_->embedding, ids_, first(*residual_, rows_, model.hidden_size));
+  // Of one object, steps of as many rows differ in the batch alone.
+  backend_->repeat(reinterpret_cast<std::uintptr_t>(this), *batch, [&] { run_layers(*batch); });
+}
+
+void Transformer::run_layers(const kernels::PagedBatch& batch) {
+  const ModelConfig& model = weights_->config;
+  backend_->rmsnorm(first(*residual_, rows_, model.hidden_size),
+                    first(*weights_->layers.front().input_norm, 1, model.hidden_size),
                     static_cast<float>(model.rms_norm_eps), first(*normed_, rows_, model.hidden_size));
-  for (std::size_t i = 0; i < weights_->layers.size(); ++i) run_layer(i, *batch, rows_);
+  for (std::size_t i = 0; i < weights_->layers.size(); ++i) run_layer(i, batch, rows_);
 }
 
 /// Takes and leaves the normed residual stream in `normed_`.
@@ -102,13 +108,22 @@ void Transformer::run_layer(std::size_t index, const kernels::PagedBatch& batch,
 }
 
 std::span<const float> Transformer::logits(std::span<const std::int32_t> rows) {
+  return backend_->view(compute_logits(rows));
+}
+
+void Transformer::sample(std::span<const std::int32_t> rows, std::size_t usable,
+                         std::span<const kernels::SampleRow> wanted, std::span<kernels::SampledId> chosen) {
+  backend_->sample(compute_logits(rows), usable, wanted, chosen);
+}
+
+kernels::Rows Transformer::compute_logits(std::span<const std::int32_t> rows) {
   assert(rows.size() <= limits_.logit_rows);
   const ModelConfig& model = weights_->config;
   const kernels::Rows selected = first(*selected_, rows.size(), model.hidden_size);
   const kernels::Rows logits = first(*logits_, rows.size(), model.vocab_size);
   backend_->gather(first(*normed_, rows_, model.hidden_size), rows, selected);
   weights_->head.apply(*backend_, selected, logits);
-  return backend_->view(logits);
+  return logits;
 }
 
 }  // namespace refserver

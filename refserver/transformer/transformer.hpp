@@ -43,6 +43,11 @@ class Transformer {
   /// The logits of rows of the last pass, counted over its slices in order: [rows.size()][vocab_size], at most
   /// limits.logit_rows. Valid until the next call of either.
   std::span<const float> logits(std::span<const std::int32_t> rows);
+  /// Tokens chosen from the same among the ids below `usable`, without viewing them: kernels::Backend::sample.
+  void sample(std::span<const std::int32_t> rows, std::size_t usable, std::span<const kernels::SampleRow> wanted,
+              std::span<kernels::SampledId> chosen);
+  /// Whether that is where the logits are.
+  bool samples_in_place() const noexcept { return backend_->samples_in_place(); }
 
   const ModelConfig& config() const noexcept { return weights_->config; }
   const TransformerLimits& limits() const noexcept { return limits_; }
@@ -52,7 +57,9 @@ class Transformer {
 
  private:
   void make_buffers();
+  void run_layers(const kernels::PagedBatch& batch);
   void run_layer(std::size_t index, const kernels::PagedBatch& batch, std::size_t rows);
+  kernels::Rows compute_logits(std::span<const std::int32_t> rows);
   kernels::Rows first(kernels::Buffer& buffer, std::size_t rows, std::size_t cols) const {
     return kernels::rows_of(buffer, rows, cols);
   }

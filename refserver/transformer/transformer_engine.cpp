@@ -54,16 +54,12 @@ void TransformerEngine::run_pass(const StepPlan& plan, StepResult& result) {
   }
   transformer_->run(views_);
   const std::size_t most = transformer_->limits().logit_rows;
-  const std::size_t vocabulary = transformer_->config().vocab_size;
   std::vector<std::int32_t> rows;
   for (std::size_t first = 0; first < wanted_.size(); first += most) {
     const std::span part = std::span(wanted_).subspan(first, std::min(most, wanted_.size() - first));
     rows.clear();
     for (const Wanted& wanted : part) rows.push_back(wanted.pass_row);
-    const std::span<const float> logits = transformer_->logits(rows);
-    for (std::size_t i = 0; i < part.size(); ++i) {
-      choose(plan.rows[part[i].row], part[i], logits.subspan(i * vocabulary, vocabulary), result.rows[part[i].row]);
-    }
+    if (!choose_in_place(plan, part, rows, result)) choose(plan, part, rows, result);
   }
   slices_.clear();
   ids_.clear();
@@ -71,19 +67,55 @@ void TransformerEngine::run_pass(const StepPlan& plan, StepResult& result) {
   wanted_.clear();
 }
 
-/// Chooses what follows a row's tokens and the drafts before this one, unless one of those was wrong.
-void TransformerEngine::choose(const Row& row, const Wanted& wanted, std::span<const float> logits, RowResult& result) {
-  if (is_settled_[wanted.row]) return;
+/// What the choice after a row's tokens and the drafts before this one depends on.
+Choice TransformerEngine::choice_of(const Row& row, const Wanted& wanted) {
   const RequestSpec& spec = *row.spec;
   const std::uint64_t position = std::uint64_t{row.produced} + wanted.drafts;
-  auto token =
-      sampler_.sample(logits, {.sampling = spec.sampling,
-                               .seed = spec.sampling.seed.value_or(spec.id),
-                               .position = position,
-                               .context = row.tokens,
-                               .drafts = row.drafts.first(wanted.drafts),
-                               .top_n = spec.top_n_tokens,
-                               .end_tokens = position < spec.min_new_tokens ? EndTokens::masked : EndTokens::allowed});
+  return {.sampling = spec.sampling,
+          .seed = spec.sampling.seed.value_or(spec.id),
+          .position = position,
+          .context = row.tokens,
+          .drafts = row.drafts.first(wanted.drafts),
+          .top_n = spec.top_n_tokens,
+          .end_tokens = position < spec.min_new_tokens ? EndTokens::masked : EndTokens::allowed};
+}
+
+/// From logits in host memory.
+void TransformerEngine::choose(const StepPlan& plan, std::span<const Wanted> part, std::span<const std::int32_t> rows,
+                               StepResult& result) {
+  const std::size_t vocabulary = transformer_->config().vocab_size;
+  const std::span<const float> logits = transformer_->logits(rows);
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const Wanted& wanted = part[i];
+    if (is_settled_[wanted.row]) continue;
+    const Row& row = plan.rows[wanted.row];
+    settle(row, wanted, sampler_.sample(logits.subspan(i * vocabulary, vocabulary), choice_of(row, wanted)),
+           result.rows[wanted.row]);
+  }
+}
+
+/// Where the logits are; false if that cannot be, for want of alternatives or of such a backend.
+bool TransformerEngine::choose_in_place(const StepPlan& plan, std::span<const Wanted> part,
+                                        std::span<const std::int32_t> rows, StepResult& result) {
+  const auto wants_alternatives = [&](const Wanted& wanted) { return plan.rows[wanted.row].spec->top_n_tokens > 0; };
+  if (!transformer_->samples_in_place() || std::ranges::any_of(part, wants_alternatives)) return false;
+  std::vector<std::vector<kernels::TokenCount>> counts(part.size());
+  std::vector<kernels::SampleRow> asked(part.size());
+  std::vector<kernels::SampledId> chosen(part.size());
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    asked[i] = sampler_.row_of(choice_of(plan.rows[part[i].row], part[i]), counts[i]);
+  }
+  transformer_->sample(rows, sampler_.usable(), asked, chosen);
+  for (std::size_t i = 0; i < part.size(); ++i) {
+    const std::size_t row = part[i].row;
+    if (!is_settled_[row]) settle(plan.rows[row], part[i], Sampler::token_of(chosen[i]), result.rows[row]);
+  }
+  return true;
+}
+
+/// The token that follows, unless a draft before it was wrong.
+void TransformerEngine::settle(const Row& row, const Wanted& wanted, std::optional<SampledToken> token,
+                               RowResult& result) {
   if (!token) {
     result.has_failed = is_settled_[wanted.row] = true;
     return;

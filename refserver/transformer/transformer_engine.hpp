@@ -37,7 +37,12 @@ class TransformerEngine final : public StepEngine {
 
   void add(const StepPlan& plan, std::size_t index, StepResult& result);
   void run_pass(const StepPlan& plan, StepResult& result);
-  void choose(const Row& row, const Wanted& wanted, std::span<const float> logits, RowResult& result);
+  static Choice choice_of(const Row& row, const Wanted& wanted);
+  void choose(const StepPlan& plan, std::span<const Wanted> part, std::span<const std::int32_t> rows,
+              StepResult& result);
+  bool choose_in_place(const StepPlan& plan, std::span<const Wanted> part, std::span<const std::int32_t> rows,
+                       StepResult& result);
+  void settle(const Row& row, const Wanted& wanted, std::optional<SampledToken> token, RowResult& result);
 
   std::unique_ptr<Transformer> transformer_;
   std::function<TimePoint()> now_;
