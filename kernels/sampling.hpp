@@ -11,7 +11,7 @@
 
 namespace kernels {
 
-inline constexpr std::uint32_t kMaxVocabulary = 1U << 18U;  ///< beyond it sums of masses would not fit 64 bits
+inline constexpr std::uint32_t kMaxVocabulary = 1U << 21U;  ///< beyond it sums of masses would not fit 64 bits
 inline constexpr unsigned kMassBits = 40;                   ///< the likeliest token has a mass of 2^40
 
 /// How often a token came before.
@@ -112,7 +112,8 @@ PLUMBLINE_HOST_DEVICE inline std::uint64_t drawn_mass(std::uint64_t total, std::
   return multiply_wide(total, draw_bits(seed, position, 0)).high + 1;
 }
 
-/// Sums towards the mean surprise, in units of 2^-20: of mass / 2^21 and of the rest, each times the surprise.
+/// Sums towards the mean surprise, in units of 2^-20: of mass / 2^16 and of the rest, each times the surprise. No term
+/// of either is above 2^42.6: those of kMaxVocabulary tokens do not overflow.
 struct SurpriseSums {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -120,11 +121,11 @@ struct SurpriseSums {
   PLUMBLINE_HOST_DEVICE void add(std::uint64_t mass, float surprise) {
     if (mass == 0) return;  // a surprise beyond 30 would not fit
     const auto units = static_cast<std::uint64_t>(surprise * 1048576.0F);
-    high += (mass >> 21U) * units;
-    low += (mass & 0x1FFFFFU) * units;
+    high += (mass >> 16U) * units;
+    low += (mass & 0xFFFFU) * units;
   }
   PLUMBLINE_HOST_DEVICE float mean(std::uint64_t total) const {
-    const double sum = static_cast<double>(high) * 2097152.0 + static_cast<double>(low);
+    const double sum = static_cast<double>(high) * 65536.0 + static_cast<double>(low);
     return static_cast<float>(sum / static_cast<double>(total) / 1048576.0);
   }
 };

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/sampling.hpp"
 #include "refserver/checkpoint/config_fields.hpp"
 #include "refserver/checkpoint/json_document.hpp"
 #include "refserver/checkpoint/quant_config.hpp"
@@ -18,7 +19,7 @@ using Json = nlohmann::json;
 
 // Far above any model there is, low enough that no product of two of them overflows.
 constexpr std::uint64_t kLargestWidth = 1U << 20U;
-constexpr std::uint64_t kLargestVocabulary = 1U << 24U;
+constexpr std::uint64_t kLargestVocabulary = kernels::kMaxVocabulary;  // of what a token can be chosen from
 constexpr std::uint64_t kLargestPositions = 1U << 30U;
 constexpr std::uint64_t kLargestLayers = 4096;
 constexpr std::uint64_t kLargestHeads = 4096;

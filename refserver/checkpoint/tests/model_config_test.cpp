@@ -222,6 +222,7 @@ INSTANTIATE_TEST_SUITE_P(
             },
             kBadField, "rope_"},
         Sad{"partial", [](json& c) { c["partial_rotary_factor"] = 0.5; }, kUnsupported, "partial_rotary_factor: 0.5"},
+        Sad{"vocabulary", [](json& c) { c["vocab_size"] = 2'097'153; }, kBadField, "vocab_size: 2097153"},
         Sad{"hidden_missing", [](json& c) { c.erase("hidden_size"); }, kBadField, "hidden_size: is missing"},
         Sad{"hidden_null", [](json& c) { c["hidden_size"] = nullptr; }, kBadField, "hidden_size: is missing"},
         Sad{"hidden_zero", [](json& c) { c["hidden_size"] = 0; }, kBadField,
