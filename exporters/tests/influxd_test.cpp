@@ -104,6 +104,45 @@ TEST_F(Influxd, gives_back_nasty_texts_unchanged) {
   EXPECT_EQ(influxd.query("llm", "SHOW MEASUREMENTS")["series"][0]["values"].size(), 1U);
 }
 
+TEST_F(Influxd, values_of_64_kb_are_stored_or_refused_and_alter_nothing_else) {
+  const InfluxdProcess influxd;
+  const InfluxTarget target = influxd.target("llm");
+  ASSERT_TRUE(preflight(target, DatabasePolicy::create_if_missing));
+  const std::string evil = "\nevil,x=1 v=1 1\n\",evil=1 \\";
+  const auto long_text = [&](std::size_t size) {
+    std::string text;
+    while (text.size() < size) text += evil;
+    return text.substr(0, size);
+  };
+  Batch batch;
+  std::int64_t at_ns = start_ns;
+  const auto append = [&](const std::string& tag, const std::string& key, const std::string& text) {
+    InfluxPoint point(batch.bytes, "m");
+    point.tag("tag", tag).field(key, text);
+    ASSERT_EQ(point.finish(++at_ns), PointResult::appended);
+    batch.end_record();
+  };
+  append("a", "f", long_text(65'536));
+  append("b", "f", long_text(1'000'000));
+  append(long_text(20'000), "f", "a long tag");
+  append(long_text(70'000), "f", "more than the server takes for a key");
+  append("c", std::string(70'000, 'k'), "a field whose name is too long or not, as the server likes");
+  append("d", "f", "the last");
+  auto sink = make_influx_sink(target, {});
+  sink->write(batch);
+  const SinkAccount account = sink->finish();
+  EXPECT_EQ(account.offered, 6U);
+  EXPECT_TRUE(account.is_settled());
+  EXPECT_GE(account.stored, 4U) << account.first_error;
+  const auto rows = influxd.query("llm", R"(SELECT "f" FROM "m")")["series"][0]["values"];
+  ASSERT_EQ(rows.size(), 4U);
+  EXPECT_EQ(rows[0][1], long_text(65'536));
+  EXPECT_EQ(rows[1][1], long_text(1'000'000));
+  EXPECT_EQ(rows[3][1], "the last");
+  EXPECT_EQ(influxd.query("llm", "SHOW MEASUREMENTS")["series"][0]["values"], nlohmann::json::parse(R"([["m"]])"));
+  EXPECT_EQ(influxd.query("llm", "SHOW TAG KEYS")["series"][0]["values"], nlohmann::json::parse(R"([["tag"]])"));
+}
+
 TEST_F(Influxd, counts_what_the_server_rejects) {
   const InfluxdProcess influxd;
   const InfluxTarget target = influxd.target("llm");
