@@ -1,6 +1,8 @@
 #include "loadgen/observe/observer.hpp"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +22,7 @@ namespace {
 
 constexpr std::int64_t every_ns = 1'000'000'000;
 constexpr auto patience = std::chrono::seconds(5);
+constexpr int observing_niceness = 10;
 
 /// A GPU of this machine serves the requests when a target is on this machine.
 bool is_here(const Target& target) {
@@ -54,6 +57,8 @@ class Observer::Watch {
 
   void start() {
     thread_ = std::thread([state = state_, index = index_, source = std::move(source_), ended = ended_]() mutable {
+      // A page may take a while to be read: that must not take a core from a thread that has bytes to stamp.
+      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), observing_niceness);
       watch(*state, index, *source);
       source.reset();
       const std::lock_guard lock(state->mutex);
