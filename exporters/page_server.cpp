@@ -168,6 +168,7 @@ class PollServer final : public PageServer {
       c.is_over = true;
       if (c.out.empty()) count([](Counts& n) { ++n.refused; });
     }
+    if (c.is_over && c.version && !c.is_answered) count([](Counts& n) { ++n.lost; });
   }
 
   void read_head(Connection& c) {

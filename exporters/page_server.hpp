@@ -34,8 +34,8 @@ class PageServer {
  public:
   struct Counts {
     std::uint64_t asked = 0;           ///< GETs of the page
-    std::uint64_t served = 0;          ///< of them answered to the last byte; the others are under way, or the client
-                                       ///< left or was too slow
+    std::uint64_t served = 0;          ///< of them answered to the last byte
+    std::uint64_t lost = 0;            ///< and those whose client left or was too slow; the others are under way
     std::uint64_t refused = 0;         ///< other requests and connections: answered with an error, or not at all
     std::uint64_t newest_version = 0;  ///< of the pages served
   };

@@ -136,6 +136,7 @@ TEST_F(PageServerTest, a_client_that_does_not_read_is_cut_off_and_not_counted_as
   EXPECT_TRUE(ask("GET /metrics HTTP/1.1\r\n\r\n").ends_with("up 1\n"));
   EXPECT_LT(hear(fd).size(), 64U << 20U);
   EXPECT_EQ(server_->counts().served, 1U);
+  EXPECT_EQ(server_->counts().lost, 1U);
 }
 
 TEST_F(PageServerTest, many_clients_that_leave_at_once) {

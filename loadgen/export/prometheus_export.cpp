@@ -85,9 +85,9 @@ class PulledPage final : public PrometheusExport {
     const auto counts = server_->counts();
     ExportAccount account;
     account.is_view = true;
-    account.offered = counts.asked;
     account.stored = counts.served;
-    account.dropped = counts.asked - counts.served;
+    account.dropped = counts.lost;
+    account.offered = counts.served + counts.lost;  // one that is under way is counted when it is known how it ends
     if (account.dropped > 0) account.first_error = "a client left, or was slow, before it had the page";
     return account;
   }

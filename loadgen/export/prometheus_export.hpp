@@ -22,8 +22,8 @@ class PrometheusExport : public RunExport {
   virtual bool was_scraped_since_end() const = 0;
 };
 
-/// Listens before it returns. Its account in summary.json is called `prometheus`: pages asked for, served, and given up
-/// until the end of the run.
+/// Listens before it returns. Its account in summary.json is called `prometheus`: pages served and given up until the
+/// end of the run.
 Result<std::unique_ptr<PrometheusExport>, std::string> open_prometheus_export(const PrometheusOutput& output,
                                                                               const Scenario& scenario);
 
