@@ -58,8 +58,9 @@ struct Target {
 
 /// Sampling parameters sent with a request; absent means the field is not sent.
 struct Parameters {
-  std::uint32_t max_new_tokens = 128;              ///< with `drawn_tokens`: their mean
-  std::shared_ptr<const LengthDraw> drawn_tokens;  ///< max_new_tokens differs from request to request; null: it does not
+  std::uint32_t max_new_tokens = 128;  ///< with `drawn_tokens`: their mean
+  std::shared_ptr<const LengthDraw>
+      drawn_tokens;  ///< max_new_tokens differs from request to request; null: it does not
   std::optional<double> temperature;
   std::optional<double> top_p;
   std::optional<std::int64_t> top_k;

@@ -16,8 +16,8 @@ struct Document;
 struct NetworkFlags {
   std::optional<std::string> host, ca_file, client_certificate, client_key, connect_timeout, first_token_timeout;
   std::optional<std::string> source_address;  ///< A,B,...
-  std::vector<std::string> headers;  ///< NAME: VALUE
-  std::vector<std::string> resolve;  ///< HOST:PORT:ADDRESS
+  std::vector<std::string> headers;           ///< NAME: VALUE
+  std::vector<std::string> resolve;           ///< HOST:PORT:ADDRESS
   bool insecure = false;
   bool no_proxy = false;
 };
