@@ -8,8 +8,8 @@ managed before (p99 of the time to first token, of all rounds together).
 Two workloads: "demo" is the two tiny models of `./dev demo` behind one server, whose weights fit the caches and whose time goes into
 choosing tokens, and a model of published size (--model), whose weights come from memory for every step.
 
-usage: batching_benchmark.py [--workloads demo,model] [--model qwen2-0.5b] [--concurrency 16] [--rounds 2] [--duration 8]
-                             [--open-duration 12] [--load 0.7] [--tokens 32] [--folder build/bench/engine] [--max-load 0.7] [--force]
+usage: batching_benchmark.py [--workloads demo,model] [--model qwen2-0.5b] [--concurrency 16] [--rounds 2] [--duration 10]
+                             [--open-duration 12] [--load 0.7] [--tokens 64] [--folder build/bench/engine] [--max-load 0.7] [--force]
                              [--out docs/measurements/DATE-batching]     (.json and .md)
 PLUMBLINE_BIN names the folder of binaries (default build/release/bin). Exits 3 on a busy machine unless --force.
 """
@@ -150,10 +150,10 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/bench/engine")
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--duration", type=int, default=8)
+    parser.add_argument("--duration", type=int, default=10)
     parser.add_argument("--open-duration", type=int, default=12)
     parser.add_argument("--load", type=float, default=0.7)
-    parser.add_argument("--tokens", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--max-load", type=float, default=0.7)
     parser.add_argument("--force", action="store_true")
     parser.add_argument("--out", type=pathlib.Path)
