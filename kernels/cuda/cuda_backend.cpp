@@ -24,6 +24,7 @@ class CudaBackend final : public Backend {
         name_(name),
         tensor_attention_rows_(options.tensor_attention_rows),
         step_launch_(options.step_launch),
+        head_bits_(options.head_bits),
         products_(device_, options),
         repair_(device_),
         chooser_(device_),
@@ -40,7 +41,7 @@ class CudaBackend final : public Backend {
     return std::make_unique<HostedMatrix>(device_, weights, bias);
   }
   std::unique_ptr<const WeightMatrix> upload_head(const DenseMatrix& weights) const override {
-    if (auto head = HeadMatrix::make(device_, weights)) return head;
+    if (auto head = HeadMatrix::make(device_, weights, head_bits_)) return head;
     return upload(weights, {});
   }
   std::unique_ptr<Buffer> make_buffer(std::size_t size) const override {
@@ -107,6 +108,7 @@ class CudaBackend final : public Backend {
   std::string name_;
   std::size_t tensor_attention_rows_;
   StepLaunch step_launch_;
+  unsigned head_bits_;
   Products products_;
   HeadRepair repair_;
   Chooser chooser_;

@@ -27,6 +27,8 @@ struct CudaOptions {
   /// Attention of sequences with at least so many rows in a step goes to tensor cores; 0: never. A row's result is then
   /// not the one it has in a shorter piece, but the same in any longer one.
   std::size_t tensor_attention_rows = 0;
+  /// Of what upload_head rounds plain weights to: 4 or 8.
+  unsigned head_bits = 4;
   /// recorded: a step of single rows that comes again (Backend::repeat) is a graph from its second time on. The same
   /// bits.
   StepLaunch step_launch = StepLaunch::one_by_one;

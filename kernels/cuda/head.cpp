@@ -3,6 +3,7 @@
 #include "kernels/cuda/head.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <cstring>
 
 #include "kernels/int8_rows.hpp"
@@ -15,8 +16,10 @@ constexpr std::size_t kMostFetched = std::size_t{8} << 20U;  ///< bytes at a tim
 
 }  // namespace
 
-std::unique_ptr<HeadMatrix> HeadMatrix::make(const std::shared_ptr<Device>& device, const DenseMatrix& weights) {
-  const auto packed = quantise_rows(weights, kGroup, "head", 4);
+std::unique_ptr<HeadMatrix> HeadMatrix::make(const std::shared_ptr<Device>& device, const DenseMatrix& weights,
+                                             unsigned bits) {
+  assert(bits == 4 || bits == 8);
+  const auto packed = quantise_rows(weights, kGroup, "head", bits);
   if (!packed) return nullptr;
   const auto rounded = make_gptq_matrix(packed->tensors(), kGroup);
   if (!rounded) return nullptr;

@@ -1,4 +1,4 @@
-// An output layer at 4 bits whose greatest outputs are computed again from the plain weights, which stay in host
+// An output layer at 4 or 8 bits whose greatest outputs are computed again from the plain weights, which stay in host
 // memory.
 #pragma once
 
@@ -12,8 +12,10 @@ namespace kernels::cuda {
 
 class HeadMatrix final : public WeightMatrix {
  public:
-  /// Nothing where 4 bits cannot hold the weights: sizes that are not multiples of 8, or values that are not finite.
-  static std::unique_ptr<HeadMatrix> make(const std::shared_ptr<Device>& device, const DenseMatrix& weights);
+  /// Nothing where `bits` (4 or 8) cannot hold the weights: sizes that are not multiples of 32 / bits, or values that
+  /// are not finite.
+  static std::unique_ptr<HeadMatrix> make(const std::shared_ptr<Device>& device, const DenseMatrix& weights,
+                                          unsigned bits);
 
   std::size_t in() const noexcept override { return plain_.in(); }
   std::size_t out() const noexcept override { return plain_.out(); }

@@ -49,7 +49,7 @@ fi
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
 if [ -n "$sanitizer" ]; then
   some='*GoldenProducts/cuda_*:*JoinsParts*/cuda_*:*CopiedBlocks*/cuda_*:*EmbedAndGather/cuda_*:*GreedyTakes*/cuda_*'
-  some+=':*ReadsNarrowCaches*/cuda:*ManyTokensInOneBin*/cuda_exact*:*TakesHalfAByte*/cuda:*DifferentKeys*/cuda:-*emulated*'
+  some+=':*ReadsNarrowCaches*/cuda:*ManyTokensInOneBin*/cuda_exact*:*GreatestOfFourBits*/cuda:*DifferentKeys*/cuda:-*emulated*'
   for tool in memcheck racecheck synccheck; do
     step "sanitizer-$tool" 60 "${start[@]}" "$sanitizer" --tool "$tool" --error-exitcode 9 "$here/kernels_tests" \
       --gtest_filter="$some"

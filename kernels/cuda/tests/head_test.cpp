@@ -1,4 +1,4 @@
-// An output layer of 4 bits: what its repair promises, for every type of weights.
+// An output layer of 4 or 8 bits: what its repair promises, for every type of weights.
 #include "kernels/cuda/head.hpp"
 
 #include <gtest/gtest.h>
@@ -86,22 +86,25 @@ class CudaHeadTest : public ::testing::TestWithParam<CudaTarget> {
     if (GetParam() == CudaTarget::emulator && !kHasFibers) GTEST_SKIP() << "no emulator under this sanitizer";
     if (make() == nullptr) GTEST_SKIP() << "no GPU answers on this machine";
   }
-  static std::unique_ptr<Backend> make() {
-    if (GetParam() == CudaTarget::gpu) return find_cuda_backend();
-    return make_cuda_backend(cuda::make_emulated_device(), "cuda-emulated");
+  static std::unique_ptr<Backend> make(unsigned bits = 4) {
+    const CudaOptions options{.head_bits = bits};
+    if (GetParam() == CudaTarget::gpu) return find_cuda_backend(options);
+    return make_cuda_backend(cuda::make_emulated_device(), "cuda-emulated", options);
   }
+  void check(unsigned bits);
   std::mt19937 random_{42};  // NOLINT
 };
 
-TEST_P(CudaHeadTest, TakesHalfAByteOfAWeightAndRepairsExactlyTheGreatest) {
+/// Half a byte or one of each weight, and exactly the greatest outputs are repaired.
+void CudaHeadTest::check(unsigned bits) {
   const Stored stored = random_weights(640, 256, DenseType::f16, random_);
-  const auto backend = make();
+  const auto backend = make(bits);
   const auto head = backend->upload_head(stored.matrix);
-  EXPECT_LT(head->bytes(), 640 * 256 / 2 * 1.1) << "codes and scales";
+  EXPECT_LT(head->bytes(), 640 * 256 * bits / 8 * 1.1) << "codes and scales";
   // More rows than one fetch holds would need megabytes; two launches of the product do.
   const std::size_t rows = 40;
   const auto x = random_values(rows * 256, random_);
-  const auto packed = quantise_rows(stored.matrix, 128, "head", 4);
+  const auto packed = quantise_rows(stored.matrix, 128, "head", bits);
   const auto rounded = product(*backend, *backend->upload(*make_gptq_matrix(packed->tensors(), 128)), x, rows);
   const auto repaired = product(*backend, *head, x, rows);
   for (std::size_t row = 0; row < rows; ++row) {
@@ -122,6 +125,13 @@ TEST_P(CudaHeadTest, TakesHalfAByteOfAWeightAndRepairsExactlyTheGreatest) {
       }
     }
   }
+}
+
+TEST_P(CudaHeadTest, RepairsExactlyTheGreatestOfFourBits) {
+  check(4);
+}
+TEST_P(CudaHeadTest, RepairsExactlyTheGreatestOfEightBits) {
+  check(8);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CudaHeadTest, ::testing::ValuesIn(cuda_targets()), cuda_target_name);
