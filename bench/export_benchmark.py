@@ -44,7 +44,7 @@ def stored(influx):
 
 
 def throughput(options):
-    with Influxd() as influx:
+    with Influxd(index=options.index) as influx:
         done = subprocess.run([str(BIN / "exporters_bench"), "--benchmark_filter=influx_sink", "--benchmark_format=json",
                                f"--benchmark_repetitions={options.rounds}"], capture_output=True, text=True,
                               env={**os.environ, "PLUMBLINE_INFLUX_URL": f"{influx.url}/{DB}"})
@@ -61,7 +61,7 @@ def throughput(options):
         print(f"{name}: median {statistics.median(r['points_per_s'] for r in rounds):,.0f} points/s, "
               f"{statistics.median(r['cpu_us_per_point'] for r in rounds):.2f} us of CPU each")
     plain = statistics.median(r["points_per_s"] for r in figures["influx_sink_plain"])
-    return {"points_per_s": plain, "raw": figures}, plain >= 150_000
+    return {"points_per_s": plain, "index": options.index, "raw": figures}, plain >= 150_000
 
 
 def run_into(influx, options, out, disturb=lambda: None):
@@ -145,6 +145,7 @@ def main():
     parser.add_argument("--down", type=float, default=30, help="seconds without a server in outage")
     parser.add_argument("--requests-per-s", type=float, default=400, help="of runs: with 400 some 5,000 points/s")
     parser.add_argument("--seconds", type=int, default=30, help="length of a run")
+    parser.add_argument("--index", choices=("inmem", "tsi1"), default="inmem", help="throughput: the server's index (default inmem, as is its own)")
     parser.add_argument("--live", action=argparse.BooleanOptionalAction, default=True, help="intrusion: StatsD and Prometheus too")
     parser.add_argument("--out", help="JSON file for the figures")
     options = parser.parse_args()

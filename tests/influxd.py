@@ -13,9 +13,9 @@ import harness
 
 
 class Influxd:
-    """Context manager; `url` has no database in it. `user` and `password` switch authentication on."""
+    """Context manager; `url` has no database in it. `user` and `password` switch authentication on; `index` is inmem or tsi1."""
 
-    def __init__(self, user=None, password=None):
+    def __init__(self, user=None, password=None, index="inmem"):
         program = harness.need("influxd", "influxdb")
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="influxd-"))
         self.port, rpc = harness.free_port(), harness.free_port()
@@ -23,7 +23,7 @@ class Influxd:
         self.user, self.password = user, password
         self.program = program
         self.env = {**os.environ, "INFLUXDB_HTTP_BIND_ADDRESS": f"127.0.0.1:{self.port}", "INFLUXDB_BIND_ADDRESS": f"127.0.0.1:{rpc}",
-                    "INFLUXDB_META_DIR": str(self.dir / "meta"), "INFLUXDB_DATA_DIR": str(self.dir / "data"),
+                    "INFLUXDB_META_DIR": str(self.dir / "meta"), "INFLUXDB_DATA_INDEX_VERSION": index, "INFLUXDB_DATA_DIR": str(self.dir / "data"),
                     "INFLUXDB_DATA_WAL_DIR": str(self.dir / "wal"), "INFLUXDB_MONITOR_STORE_ENABLED": "false",
                     "INFLUXDB_REPORTING_DISABLED": "true", "INFLUXDB_HTTP_LOG_ENABLED": "false",
                     "INFLUXDB_HTTP_AUTH_ENABLED": "true" if user else "false"}
