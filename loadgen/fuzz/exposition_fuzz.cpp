@@ -1,5 +1,5 @@
-// libFuzzer entry: any bytes as a metrics page end in readings or in an error, never in a crash, a hang or an exception.
-// Not part of the build (g++ has no libFuzzer). With clang, from the project root:
+// libFuzzer entry: any bytes as a metrics page end in readings or in an error, never in a crash, a hang or an
+// exception. Not part of the build (g++ has no libFuzzer). With clang, from the project root:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. loadgen/fuzz/exposition_fuzz.cpp \
 //     loadgen/observe/exposition_parser.cpp loadgen/observe/page_metrics.cpp -lfmt -o exposition_fuzz
 //   ./exposition_fuzz -max_len=65536 -timeout=10 CORPUS loadgen/fuzz/seeds/exposition
