@@ -66,8 +66,8 @@ inline HostRows shaped(const Rows& rows, std::size_t count, std::size_t cols) {
   return HostRows(rows);
 }
 
-/// Asserts what every KvCache in host memory needs: nothing empty, head_dim even and at most 512, block numbers that fit
-/// an int, a type the CPU has.
+/// Asserts what every KvCache in host memory needs: nothing empty, head_dim even and at most 512, block numbers that
+/// fit an int, a type the CPU has.
 inline void check_kv_shape(const KvShape& shape) {
   assert(shape.layers > 0 && shape.blocks > 0 && shape.block_tokens > 0 && shape.kv_heads > 0);
   assert(shape.head_dim > 0 && shape.head_dim % 2 == 0 && shape.head_dim <= 512);

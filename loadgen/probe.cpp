@@ -63,7 +63,8 @@ ExitCode run_probe(const ProbeCommand& command) {
     for (const std::string& model : command.models) {
       for (const std::string& scenario : command.scenarios) {
         const MixEntry entry = make_entry(command, route, model, scenario);
-        const RequestRecord record = send_single_request(entry, *address, command.scenario.timeouts, command.scenario.source_addresses);
+        const RequestRecord record =
+            send_single_request(entry, *address, command.scenario.timeouts, command.scenario.source_addresses);
         const std::string why = complaint(record);
         const Stamps& t = record.stamps;
         fmt::print("{:<19} {:<8} {:<10} {:>6} {:>9} {:>9} {:>7}  {}\n", label(route), model, scenario,

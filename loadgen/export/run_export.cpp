@@ -46,9 +46,8 @@ struct Output {
 };
 
 ExportAccount to_account(const Output& output, const SinkAccount& account) {
-  return {account.offered,     account.stored,
-          account.rejected,    account.spilled,
-          account.dropped,     account.spilled > 0 ? output.spill_file : "",
+  return {account.offered,    account.stored,  account.rejected,
+          account.spilled,    account.dropped, account.spilled > 0 ? output.spill_file : "",
           account.first_error};
 }
 
