@@ -14,7 +14,7 @@ import tempfile
 import threading
 
 import harness
-from dashboards.prometheus_source import Prometheus, end, http_ok, wait_until
+from dashboards.prometheus_source import Prometheus, http_ok, wait_until
 
 RULES = harness.SOURCE / "dashboards/rules"
 ALERTMANAGER = harness.SOURCE / "dashboards/alertmanager/alertmanager.yml"
@@ -143,7 +143,7 @@ class Chain:
         process = subprocess.Popen([program, f"--config.file={self.dir}/alertmanager.yml", f"--storage.path={self.dir}/data",
                                     f"--web.listen-address={address}", "--cluster.listen-address=", "--log.level=warn"],
                                    stdout=log, stderr=log)
-        test.addCleanup(end, process)
+        test.addCleanup(harness.end, process)
         wait_until(lambda: http_ok(f"http://{address}/-/ready"), 60, "Alertmanager", self.dir / "alertmanager.log")
 
     def await_alert(self, status, **labels):
@@ -173,10 +173,10 @@ class EndToEndTest(harness.Test):
         wait_until(lambda: any(s.values() == [1.0] for s in chain.prometheus.query("up")), 60, "the first scrape")
         load = harness.start_loadgen("run", "--target", server.url, "--route", "tgi", "--model", "qwen2", "--rate", 4, "--duration",
                                      "100s", "--warmup", "0s", "--max-new-tokens", 4, "--out", folder / "run", "--quiet")
-        self.addCleanup(end, load)
+        self.addCleanup(harness.end, load)
         chain.await_alert("firing", alertname="HighLatency", source="server", severity="warning")
         chain.await_alert("firing", alertname="HighErrorRate", source="server", severity="critical")
-        end(load)
+        harness.end(load)
         load.communicate()
         chain.await_alert("resolved", alertname="HighLatency", source="server")
         chain.await_alert("resolved", alertname="HighErrorRate", source="server")

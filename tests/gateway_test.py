@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import signal
 import socket
 import subprocess
 import threading
@@ -37,13 +36,7 @@ class Gateway:
         self.stop()
 
     def stop(self):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        harness.end(self.process)
         self.process.stdout.close()
         self.process.stderr.close()
         return self.process.returncode

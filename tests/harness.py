@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -51,6 +50,17 @@ def free_port():
         return s.getsockname()[1]
 
 
+def end(process):
+    """Asks a process to end and, when it has not in 20 s, ends it."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 class Server:
     """A refserver on a free port. Use as a context manager; `url` is where it listens, `truth()` what it knows."""
 
@@ -79,13 +89,7 @@ class Server:
 
     def stop(self):
         """Ends it as an operator would; returns the exit code."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        end(self.process)
         self.process.stdout.close()
         self.log.close()
         return self.process.returncode

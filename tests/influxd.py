@@ -78,12 +78,7 @@ class Influxd:
         return rows[0]["n"] if rows else 0
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        harness.end(self.process)
         self.log.close()
 
     def __enter__(self):

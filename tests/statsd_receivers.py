@@ -141,11 +141,6 @@ class Collectd:
         return self
 
     def __exit__(self, *_):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        harness.end(self.process)
         self.influx.__exit__()
         shutil.rmtree(self.dir, ignore_errors=True)

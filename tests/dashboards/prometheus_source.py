@@ -52,7 +52,7 @@ class Prometheus:
             raise RuntimeError(f"{form}: {error.read().decode()}") from error
 
     def stop(self):
-        end(self.process)
+        harness.end(self.process)
         self.log.close()
 
     def __enter__(self):
@@ -77,16 +77,6 @@ def wait_until(is_true, seconds, what, log=None):
             return
         time.sleep(0.1)
     raise AssertionError(f"waited {seconds} s in vain: {what} {log.read_text()[-2000:] if log else ''}")
-
-
-def end(process):
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def whole(expr):
