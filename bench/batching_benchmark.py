@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 
-from figures import machine, save
+from figures import is_too_busy, machine, save
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("PLUMBLINE_BIN", ROOT / "build/release/bin"))
@@ -159,8 +159,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path)
     args = parser.parse_args()
     load = os.getloadavg()
-    if load[0] > args.max_load and not args.force:
-        print(f"the machine is busy: load {load[0]:.2f} is over --max-load {args.max_load}", file=sys.stderr)
+    if is_too_busy(load, args):
         return 3
     args.folder.mkdir(parents=True, exist_ok=True)
     results = [measure(workload, args) for workload in args.workloads.split(",")]

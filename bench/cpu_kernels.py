@@ -22,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 
+from figures import is_too_busy
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BIN = pathlib.Path(os.environ.get("PLUMBLINE_BIN", ROOT / "build/bench/bin"))
 COUNTERS = ("GB/s", "GMAC/s", "tokens/s")
@@ -99,8 +101,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path)
     args = parser.parse_args()
     load = os.getloadavg()
-    if load[0] > args.max_load and not args.force:
-        print(f"the machine is busy (load average {load[0]:.2f}); --force measures nevertheless", file=sys.stderr)
+    if is_too_busy(load, args):
         return 3
     values = run_benchmarks(args, args.filter)
     disturbed = measure_disturbed(args) if any("threads:2" in name for name in values) else {}
