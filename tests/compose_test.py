@@ -368,6 +368,14 @@ class WhatIsMounted(harness.Test):
             for provider in yaml.safe_load(path.read_text())["providers"]:
                 self.assertTrue((ROOT / volumes_source(volumes, provider["options"]["path"])).is_dir())
 
+    def test_grafana_takes_no_default_password_for_good(self):
+        """Its login form asks for a new password where "admin" was typed, and offers to skip that unless the strict policy is on."""
+        environment = self.services["grafana"]["environment"]
+        self.assertEqual((environment["GF_SECURITY_ADMIN_USER"], environment["GF_SECURITY_ADMIN_PASSWORD"]), ("admin", "admin"))
+        self.assertEqual(environment["GF_AUTH_BASIC_PASSWORD_POLICY"], "true")
+        asked_never = {"GF_AUTH_LDAP_ENABLED", "GF_AUTH_PROXY_ENABLED", "GF_AUTH_BASIC_ENABLED"}  # with these the form does not ask
+        self.assertEqual(asked_never & set(environment), set())
+
     def test_statsd_has_listeners_that_know_where_to_send(self):
         telegraf = (ROOT / "deploy/telegraf/telegraf.conf").read_text()
         self.assertRegex(telegraf, r'service_address\s*=\s*"(udp://)?:8125"')
