@@ -2,8 +2,10 @@
 #if defined(__x86_64__)
 #define PLUMBLINE_USE_AVX512
 // g++ 12 takes the deliberately undefined pass-through operand inside its own intrinsics for a mistake of the caller.
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 
 #include "kernels/cpu/attention_kernels.hpp"
 #include "kernels/cpu/f16c.hpp"

@@ -195,9 +195,10 @@ inline I32 dot_nibbles(I32 acc, Line codes, Line x) {
 }
 template <int Shift, int Mask>
 inline F32 centred(const Line& x) {
+  constexpr int middle = (Mask + 1) / 2;
   return lanes<F32>([&](std::size_t i) {
     const int code = x.v[4 * i + Shift / 8] >> Shift % 8 & Mask;
-    return static_cast<float>(code - (Mask + 1) / 2);
+    return static_cast<float>(code - middle);
   });
 }
 /// Bits Shift .. Shift + 3 of each 32-bit lane, less 8.

@@ -26,7 +26,7 @@ void measure_memory(Meter& meter) {
   const std::vector<float> x(64 * 128, 1.0F);
   std::vector<float> y(x.size());
   double before = empty;
-  for (const std::size_t library_rows : {0, 1}) {
+  for (const std::size_t library_rows : {std::size_t{0}, std::size_t{1}}) {
     const auto on = meter.backend({.precision = Precision::fast, .library_rows = library_rows});
     on->matmul(*on->upload(*make_gptq_matrix(packed.tensors(), 128)), x, 64, y);
     const double after = meter.used_mib();
