@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import tomllib
 from unittest import mock
 
 import harness
@@ -32,15 +33,16 @@ class Line:
 
 
 class Recorder:
-    """Keeps every datagram. Context manager; `address` is for --statsd."""
+    """Keeps every datagram, and when it came; passes it on to `forward` (HOST:PORT). Context manager; `address` is for --statsd."""
 
-    def __init__(self):
+    def __init__(self, forward=None):
+        self.forward = forward and (forward.split(":")[0], int(forward.split(":")[1]))
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
         self.socket.bind(("127.0.0.1", 0))
         self.socket.settimeout(0.2)
         self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
-        self.datagrams, self.over = [], False
+        self.datagrams, self.came_ns, self.over = [], [], False
         self.thread = threading.Thread(target=self._record)
         self.thread.start()
 
@@ -51,12 +53,21 @@ class Recorder:
             except TimeoutError:
                 if self.over:
                     return
+                continue
+            self.came_ns.append(time.time_ns())
+            if self.forward:
+                self.socket.sendto(self.datagrams[-1], self.forward)
 
     def lines(self):
         """Everything that came; ends the recording."""
+        return [line for _, line in self.timed_lines()]
+
+    def timed_lines(self):
+        """(nanoseconds, line) of everything that came; ends the recording."""
         self.over = True
         self.thread.join()
-        return [Line(text) for datagram in self.datagrams for text in datagram.decode("ascii").split("\n")]
+        return [(at, Line(text)) for at, datagram in zip(self.came_ns, self.datagrams, strict=True)
+                for text in datagram.decode("ascii").split("\n")]
 
     def __enter__(self):
         return self
@@ -80,19 +91,7 @@ LoadPlugin logfile
   LogLevel info
   File "{dir}/collectd.log"
 </Plugin>
-LoadPlugin statsd
-<Plugin statsd>
-  Host "127.0.0.1"
-  Port "{port}"
-  DeleteTimers true
-  CounterSum true
-  TimerPercentile 50
-  TimerCount true
-</Plugin>
-LoadPlugin network
-<Plugin network>
-  Server "127.0.0.1" "{influx}"
-</Plugin>
+Include "{dir}/statsd.conf"
 """
 
 
@@ -108,8 +107,10 @@ class Collectd:
                     "INFLUXDB_COLLECTD_0_BATCH_TIMEOUT": "100ms"}
         with mock.patch.dict(os.environ, settings):
             self.influx = Influxd()
+        ours = (harness.SOURCE / "deploy/collectd/collectd.conf").read_text()
+        (self.dir / "statsd.conf").write_text(ours.replace('"8125"', f'"{port}"').replace('"25826"', f'"{listener}"'))
         config = self.dir / "collectd.conf"
-        config.write_text(COLLECTD.format(dir=self.dir, port=port, influx=listener))
+        config.write_text(COLLECTD.format(dir=self.dir))
         self.process = subprocess.Popen([program, "-C", config, "-f"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self.address = f"127.0.0.1:{port}"
         self._wait_until_it_listens(port)
@@ -117,7 +118,7 @@ class Collectd:
     def _wait_until_it_listens(self, port):
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            if any(f":{port:04X} " in line for line in open("/proc/net/udp")):
+            if f":{port:04X} " in pathlib.Path("/proc/net/udp").read_text():
                 return
             time.sleep(0.05)
         raise RuntimeError("collectd did not come up: " + (self.dir / "collectd.log").read_text()[-2000:])
@@ -144,3 +145,48 @@ class Collectd:
         harness.end(self.process)
         self.influx.__exit__()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+# --- Telegraf with our file, as its documentation says it works: the program itself is not run
+
+def telegraf_templates():
+    """Those of deploy/telegraf, once what the names need is switched on there."""
+    config = tomllib.loads((harness.SOURCE / "deploy/telegraf/telegraf.conf").read_text())["inputs"]["statsd"][0]
+    assert config["datadog_extensions"] and config["float_counters"] and config["metric_separator"] == "_"
+    return config["templates"]
+
+
+def telegraf(name, templates):
+    """(measurement, tags): the most specific filter whose parts the name begins with; else the whole name."""
+    parts = name.split(".")
+    fitting = []
+    for template in templates:
+        pattern, target = template.split()
+        wanted = pattern.split(".")
+        if len(wanted) <= len(parts) and all(w in ("*", p) for w, p in zip(wanted, parts)):
+            fitting.append((len(wanted), [w != "*" for w in wanted], target))
+    if not fitting:
+        return "_".join(parts), {}
+    measurement, tags = [], {}
+    for i, word in enumerate(max(fitting)[2].split(".")):
+        if word == "measurement*":
+            measurement += parts[i:]
+        elif i < len(parts) and word == "measurement":
+            measurement.append(parts[i])
+        elif i < len(parts):
+            tags[word] = parts[i]
+    return "_".join(measurement), tags
+
+
+def telegraf_points(timed_lines):
+    """Counters and gauges of these lines in line protocol: one point of each per second."""
+    templates, flushed = telegraf_templates(), {}
+    for at, line in timed_lines:
+        if line.type == "ms":
+            continue
+        measurement, tags = telegraf(line.name, templates)
+        kind = {"c": "counter", "g": "gauge"}[line.type]
+        tags = ",".join(f"{k}={v}" for k, v in sorted({**tags, **line.tags, "metric_type": kind}.items()))
+        key = (f"{measurement},{tags}", at // 10**9)
+        flushed[key] = line.value + (flushed.get(key, 0) if kind == "counter" else 0)
+    return [f"{series} value={value!r} {second}000000000" for (series, second), value in flushed.items()]

@@ -9,7 +9,6 @@ import contextlib
 import re
 import shutil
 import sys
-import tomllib
 import unittest
 
 import yaml
@@ -17,7 +16,7 @@ import yaml
 import harness
 from gateway_test import Gateway
 from harness import Server, load, run_dir
-from statsd_receivers import Collectd, Recorder
+from statsd_receivers import Collectd, Recorder, telegraf, telegraf_templates
 
 FAULTS = """
 rules:
@@ -242,7 +241,7 @@ class GatewayOfServers(harness.Test):
 
 @unittest.skipUnless(all(map(shutil.which, ("collectd", "influxd"))), "collectd or influxd is not installed (Debian packages collectd-core, influxdb)")
 class ThroughCollectd(harness.Test):
-    """Gateway and generator -> collectd -> InfluxDB -> a query."""
+    """Server and generator -> collectd -> InfluxDB -> a query; dashboards_statsd_test.py has the gateway and a dashboard."""
 
     def test_totals_in_the_database_are_those_of_the_requests(self):
         with Collectd() as collectd, Server("--statsd", collectd.address, ttft="5ms", gap="1ms") as server, run_dir() as out:
@@ -260,28 +259,6 @@ class ThroughCollectd(harness.Test):
 
 
 # --- the templates of the stack, applied as Telegraf and statsd_exporter say they are
-
-def telegraf(name, templates):
-    """(measurement, tags): the most specific filter whose parts the name begins with; else the whole name."""
-    parts = name.split(".")
-    fitting = []
-    for template in templates:
-        pattern, target = template.split()
-        wanted = pattern.split(".")
-        if len(wanted) <= len(parts) and all(w in ("*", p) for w, p in zip(wanted, parts)):
-            fitting.append((len(wanted), [w != "*" for w in wanted], target))
-    if not fitting:
-        return "_".join(parts), {}
-    measurement, tags = [], {}
-    for i, word in enumerate(max(fitting)[2].split(".")):
-        if word == "measurement*":
-            measurement += parts[i:]
-        elif i < len(parts) and word == "measurement":
-            measurement.append(parts[i])
-        elif i < len(parts):
-            tags[word] = parts[i]
-    return "_".join(measurement), tags
-
 
 def statsd_exporter(line, mappings):
     """(name, labels) of the first mapping that fits, None where it is dropped; fails where none does."""
@@ -311,10 +288,9 @@ class Templates(harness.Test):
             cls.lines = recorder.lines()
 
     def test_telegraf_finds_measurement_and_tags_of_every_name(self):
-        config = tomllib.loads((harness.SOURCE / "deploy" / "telegraf" / "telegraf.conf").read_text())["inputs"]["statsd"][0]
-        self.assertTrue(config["datadog_extensions"] and config["float_counters"])
+        templates = telegraf_templates()
         for line in self.lines:
-            measurement, tags = telegraf(line.name, config["templates"])
+            measurement, tags = telegraf(line.name, templates)
             if line.name.startswith("llm."):
                 rest = line.name.split(".", 3)[3]
                 target = tags["target"]
@@ -322,8 +298,8 @@ class Templates(harness.Test):
                 self.assertEqual((measurement, tags["run"]), ("llm_" + rest.replace(".", "_"), self.run_id), line.text)
             else:
                 self.assertEqual((measurement, tags), ("_".join(line.name.split(".")[:2]), {"model": "qwen2"}), line.text)
-        self.assertEqual(telegraf("llm.requests.total", config["templates"]), ("llm_requests_total", {}), "with tags of its own")
-        self.assertEqual(telegraf("request.latency_p99", config["templates"]), ("request_latency_p99", {}))
+        self.assertEqual(telegraf("llm.requests.total", templates), ("llm_requests_total", {}), "with tags of its own")
+        self.assertEqual(telegraf("request.latency_p99", templates), ("request_latency_p99", {}))
 
     def test_statsd_exporter_has_a_family_of_one_kind_for_every_name(self):
         mappings = yaml.safe_load((harness.SOURCE / "deploy" / "statsd-exporter" / "mapping.yml").read_text())["mappings"]

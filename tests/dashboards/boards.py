@@ -57,6 +57,14 @@ def chosen(board, found, override=None):
     return values
 
 
+def filtered(pattern, options):
+    """What a variable's regex makes of the values of its query, as Grafana does: the first group, else the whole; each once."""
+    if not pattern:
+        return options
+    found = (re.search(pattern.strip("/"), option) for option in options)
+    return list(dict.fromkeys(m.group(1) if m.groups() else m.string for m in found if m))
+
+
 class Series:
     """One series of an answer: its tags and its rows, (seconds or nanoseconds, value, value, ...)."""
 

@@ -37,7 +37,7 @@ class InfluxBoard:
 
     def options(self, variable, values):
         answer = self.database.query(boards.expand(variable["query"], {**values, **self.macros}))
-        return [row[-1] for series in answer for row in series.rows]
+        return boards.filtered(variable.get("regex", ""), [row[-1] for series in answer for row in series.rows])
 
     def ask(self, query, interval):
         return self.database.query(boards.expand(query, {**self.values, **self.macros, **boards.interval_values(interval)}))

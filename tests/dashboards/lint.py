@@ -10,7 +10,7 @@ from dashboards import boards
 
 MACROS = {"timeFilter", "__interval", "__interval_ms", "__rate_interval", "__range"}
 # Grafana's names of units that the panels use; a name it does not know is shown as a bare suffix.
-UNITS = {"none", "string", "s", "percent", "percentunit", "reqps", "bytes", "mbytes", "watt", "joule", "celsius", "hertz",
+UNITS = {"none", "string", "s", "ms", "percent", "percentunit", "reqps", "bytes", "mbytes", "watt", "joule", "celsius", "hertz",
          "tokens/s"}
 
 

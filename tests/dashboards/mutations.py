@@ -41,24 +41,42 @@ def of_points(seed):
     return KINDS[seed % len(KINDS)](random.Random(seed))
 
 
+def metrics_in(query):
+    return re.findall(r"\b(?:llm|tgi|refserver)_\w+|(?<=FROM \")\w+", query)
+
+
+def labels_in(query):
+    """Those that are filtered by; ones that may be anything are left out."""
+    return re.findall(r"\"?\b(\w+)\"? ?(?:!=|=~|=)", re.sub(r"\"?model\"? ?=~|target=~|instance=~", "", query))
+
+
 def of_board(board, seed):
     """(what it is, a copy of the dashboard with one mistake in it): a query that asks for a renamed metric, a filter of another
     label, or a panel in another unit."""
     draw, changed = random.Random(seed), copy.deepcopy(board)
-    panel = draw.choice(boards.panels(changed))
+    panels = boards.panels(changed)
     if seed % 3 == 2:
+        panel = draw.choice(panels)
         unit = panel["fieldConfig"]["defaults"]["unit"]
         panel["fieldConfig"]["defaults"]["unit"] = {"s": "ms", "percentunit": "percent"}.get(unit, "s")
         return f"'{panel['title']}' in another unit than {unit}", changed
-    key = "query" if "query" in panel["targets"][0] else "expr"
-    query = panel["targets"][0][key]
-    if seed % 3 == 0:
-        names = re.findall(r"\b(?:llm|tgi|refserver)_\w+", query)
-    else:  # labels that are filtered by; those that may be anything are left out
-        names = re.findall(r"\"?\b(\w+)\"? ?(?:!=|=~|=)", re.sub(r"\"?model\"? ?=~|target=~|instance=~", "", query))
-    if not names:
-        return of_board(board, seed + 30)
-    name = draw.choice(sorted(set(names)))
+    names = labels_in if seed % 3 and any(labels_in(boards.text_of(p["targets"][0])) for p in panels) else metrics_in
+    panel = draw.choice([p for p in panels if names(boards.text_of(p["targets"][0]))])
+    name = draw.choice(sorted(set(names(boards.text_of(panel["targets"][0])))))
     for target in panel["targets"]:
+        key = "query" if "query" in target else "expr"
         target[key] = re.sub(rf"\b{name}\b", f"{name}_x", target[key])
     return f"'{panel['title']}' asks for {name}_x", changed
+
+
+def of_statsd(seed):
+    """(what it is, the change of one StatsD line's text): a metric or model renamed, another prefix, latencies in seconds."""
+    draw = random.Random(seed)
+    name = draw.choice(["requests.total", "tokens.input", "tokens.output", "errors.timeout", "errors.model_error"])
+    percentile = draw.choice(["p50", "p95", "p99"])
+    scaled = lambda m: f"{m[1]}{float(m[2]) / 1000!r}"
+    kinds = [(f"{name} renamed", lambda line: re.sub(rf"^{re.escape(name)}\b", f"{name}s", line)),
+             (f"request.latency_{percentile} in seconds", lambda line: re.sub(rf"^(request\.latency_{percentile}\.\w+:)([\d.]+)", scaled, line)),
+             (f"{name} of a model renamed", lambda line: re.sub(rf"^({re.escape(name)}\.)qwen2", r"\1qwen", line)),
+             (f"{name} behind a prefix", lambda line: re.sub(rf"^{re.escape(name)}\b", f"gw.{name}", line))]
+    return kinds[seed % len(kinds)]
