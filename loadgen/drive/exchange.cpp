@@ -13,6 +13,7 @@ constexpr std::size_t whole_body_limit_bytes = 64 * 1024 * 1024;
 constexpr std::size_t error_body_limit_bytes = 64 * 1024;
 constexpr std::size_t kept_body_bytes = 256 * 1024;  ///< memory kept from one answer to the next
 constexpr std::size_t kept_events = 65536;
+constexpr std::size_t event_limit = 262'144;  ///< of a stream for which not half as many tokens were asked
 
 }  // namespace
 
@@ -41,7 +42,8 @@ void Exchange::prepare(const MixEntry& entry, const Timeouts& timeouts) {
   framing_ = Framing::none;
   head_seen_ = over_ = usable_ = has_just_begun_ = false;
   deadline_ns_ = INT64_MAX;
-  last_stamp_ns_ = 0;
+  last_stamp_ns_ = usual_gap_ns_ = 0;
+  events_read_ = 0;
 }
 
 void Exchange::on_connecting() noexcept {
@@ -74,8 +76,13 @@ void Exchange::on_bytes(std::string_view bytes, const Arrival& arrival) {
     on_body(part, arrival.at_ns);
   });
   if (http_.has_head() && !head_seen_) on_head(arrival.at_ns);
-  has_just_begun_ = before == 0 && !record.events.empty();
-  if (record.events.size() > before) on_tokens(before, arrival);
+  events_read_ = record.events.size() - before;
+  has_just_begun_ = before == 0 && events_read_ > 0;
+  if (events_read_ > 0) on_tokens(before, arrival);
+  if (record.events.size() > std::max<std::size_t>(event_limit, 2UL * record.requested_tokens)) {
+    end_cut(Outcome::malformed, "the stream does not end: far more tokens came than were asked for", arrival.at_ns);
+    return;
+  }
   if (http_.state() == HttpParser::State::malformed) {
     end_cut(Outcome::malformed, http_.error(), arrival.at_ns);
   } else if (record.outcome == Outcome::malformed) {
@@ -93,17 +100,26 @@ void Exchange::note_arrival(const Arrival& arrival) noexcept {
 }
 
 void Exchange::on_tokens(std::size_t from_event, const Arrival& arrival) {
-  const std::size_t came = record.events.size() - from_event;
   if (from_event == 0) {
     record.recv_delay_first_ns = arrival.delay_ns();
     deadline_ns_ = record.stamps.send + timeouts_.total.count();
+  } else {
+    note_gap(from_event, arrival.at_ns);
   }
-  if (came > 1) record.coalesced_events += static_cast<std::uint32_t>(came);
+  if (events_read_ > 1) record.coalesced_events += static_cast<std::uint32_t>(events_read_);
   if (live_tokens == nullptr) return;
   // A token-bearing event whose count is not known (yet) is at least one token.
   std::uint64_t tokens = 0;
   for (std::size_t i = from_event; i < record.events.size(); ++i) tokens += std::max(record.events[i].tokens, 1U);
   live_tokens->store(live_tokens->load(std::memory_order_relaxed) + tokens, std::memory_order_relaxed);
+}
+
+/// Events that shared a read came one by one somewhere between the read before and this one.
+void Exchange::note_gap(std::size_t from_event, std::int64_t at_ns) noexcept {
+  constexpr std::int64_t weight = 8;  // of what was known before, beside one new gap: minus one
+  const auto events = static_cast<std::int64_t>(events_read_);
+  const std::int64_t gap = (at_ns - record.events[from_event - 1].at_ns) / events;
+  usual_gap_ns_ = usual_gap_ns_ == 0 ? gap : usual_gap_ns_ + (gap - usual_gap_ns_) / weight;
 }
 
 void Exchange::on_head(std::int64_t at_ns) {
@@ -115,6 +131,11 @@ void Exchange::on_head(std::int64_t at_ns) {
   record.http_status = static_cast<std::uint16_t>(head.status);
   if (head.prompt_tokens) record.input_tokens = head.prompt_tokens;
   framing_ = framing_of_answer();
+  if (head.status == 200 && !head.content_encoding.empty()) {
+    answer_.finish_cut(
+        Outcome::malformed,
+        "the answer is compressed (content-encoding: " + head.content_encoding + "), which was not asked for", at_ns);
+  }
 }
 
 /// Routes say by the content type whether they stream. Servers behind a template are less careful with it: lines of
@@ -136,7 +157,10 @@ void Exchange::on_body(std::string_view part, std::int64_t at_ns) {
     return;
   }
   const std::size_t limit = record.http_status == 200 ? whole_body_limit_bytes : error_body_limit_bytes;
-  if (body_.size() < limit) body_.append(part.substr(0, limit - body_.size()));
+  const std::size_t room = limit - body_.size();
+  body_.append(part.substr(0, room));
+  if (part.size() > room && record.http_status == 200)
+    answer_.finish_cut(Outcome::malformed, "the body is longer than 64 MiB", at_ns);
 }
 
 void Exchange::on_end(std::int64_t at_ns) {
@@ -144,7 +168,7 @@ void Exchange::on_end(std::int64_t at_ns) {
   const bool is_stream = framing_ != Framing::none;
   if (framing_ == Framing::ndjson) lines_.finish([&](std::string_view data) { answer_.on_event(data, at_ns); });
   if (status != 200) {
-    answer_.on_error_body(body_, status);
+    answer_.on_error_body(error_text(), status);
   } else if (record.streamed && !is_stream) {
     answer_.on_error_body("asked for a stream, got content-type '" + http_.head().content_type + "'", status);
   } else if (!record.streamed && is_stream) {
@@ -161,6 +185,13 @@ void Exchange::on_end(std::int64_t at_ns) {
   over_ = true;
 }
 
+/// The body of an answer that is none; for redirects, which are not followed, where they point.
+std::string Exchange::error_text() const {
+  const ResponseHead& head = http_.head();
+  if (!head.location.empty()) return "a redirect to " + head.location + ", which is not followed: use it as the target";
+  return head.content_encoding.empty() ? body_ : std::string();  // compressed bytes say nothing
+}
+
 void Exchange::on_closed(int error, const std::string& why, std::int64_t at_ns) {
   if (error == 0) http_.feed_eof();
   if (http_.state() == HttpParser::State::complete) return on_end(at_ns);
@@ -169,11 +200,11 @@ void Exchange::on_closed(int error, const std::string& why, std::int64_t at_ns) 
   const Outcome outcome = resource == Outcome::client_resource ? resource
                           : has_bytes                          ? Outcome::truncated
                                                                : Outcome::reset;
-  end_cut(outcome,
-          error == 0     ? "the server closed the connection"
-          : !why.empty() ? why
-                         : std::system_category().message(error),
-          at_ns);
+  std::string words = error == 0     ? "the server closed the connection"
+                      : !why.empty() ? why
+                                     : std::system_category().message(error);
+  if (outcome == Outcome::reset && !record.new_connection) words += ", which it had kept open after an answer";
+  end_cut(outcome, std::move(words), at_ns);
 }
 
 void Exchange::cut_at_deadline(std::int64_t at_ns) {

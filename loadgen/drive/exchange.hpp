@@ -64,14 +64,20 @@ class Exchange {
   std::int64_t last_stamp_ns() const noexcept { return last_stamp_ns_; }
   /// The read just reported brought the first token.
   bool has_just_begun() const noexcept { return has_just_begun_; }
+  /// How many token events the read just reported completed.
+  std::size_t events_read() const noexcept { return events_read_; }
+  /// The time from one token event to the next, smoothed; 0: not known yet.
+  std::int64_t usual_gap_ns() const noexcept { return usual_gap_ns_; }
 
  private:
   void on_head(std::int64_t at_ns);
   void on_body(std::string_view part, std::int64_t at_ns);
   Framing framing_of_answer() const noexcept;
   void on_tokens(std::size_t from_event, const Arrival& arrival);
+  void note_gap(std::size_t from_event, std::int64_t at_ns) noexcept;
   void note_arrival(const Arrival& arrival) noexcept;
   void on_end(std::int64_t at_ns);
+  std::string error_text() const;
   void end_cut(Outcome outcome, std::string why, std::int64_t at_ns);
 
   Timeouts timeouts_;
@@ -82,6 +88,8 @@ class Exchange {
   std::string body_;  ///< of an answer that is not a stream
   std::int64_t deadline_ns_ = INT64_MAX;
   std::int64_t last_stamp_ns_ = 0;
+  std::int64_t usual_gap_ns_ = 0;
+  std::size_t events_read_ = 0;
   Framing asked_framing_ = Framing::none;  ///< how the answer's events are to be told apart
   Framing framing_ = Framing::none;        ///< how they are, by the response head; none: a whole body
   bool decides_by_type_ = true;            ///< no endpoint template says what to expect

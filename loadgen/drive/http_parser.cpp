@@ -71,6 +71,8 @@ void HttpParser::clear_head() {
   head_.status = 0;
   head_.keep_alive = true;
   head_.content_type.clear();  // keeps its memory: one answer is like the one before
+  head_.content_encoding.clear();
+  head_.location.clear();
   head_.prompt_tokens.reset();
   head_.generated_tokens.reset();
   head_.truth.clear();
@@ -108,6 +110,10 @@ std::size_t HttpParser::feed_head(std::string_view bytes) {
 /// A whole head, up to and with the end of its last line.
 void HttpParser::take_head(std::string_view head) {
   if (!parse_head(head)) return;
+  if (head_.status == 101) {
+    fail("the server switched protocols (101), which nobody asked for");
+    return;
+  }
   if (head_.status >= 100 && head_.status < 200) {
     clear_head();
     content_length_.reset();
@@ -157,6 +163,10 @@ bool HttpParser::parse_field(std::string_view line) {
   } else if (equals_ignoring_case(name, "content-type")) {
     head_.content_type.assign(trimmed(value.substr(0, value.find(';'))));
     for (char& c : head_.content_type) c = lower(c);
+  } else if (equals_ignoring_case(name, "content-encoding")) {
+    if (!equals_ignoring_case(value, "identity")) head_.content_encoding.assign(value);
+  } else if (head_.status / 100 == 3 && equals_ignoring_case(name, "location")) {
+    head_.location.assign(value);
   } else if (equals_ignoring_case(name, "x-prompt-tokens")) {
     head_.prompt_tokens = to_number<std::uint32_t>(value);
   } else if (equals_ignoring_case(name, "x-generated-tokens")) {

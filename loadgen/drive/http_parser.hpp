@@ -14,6 +14,8 @@ struct ResponseHead {
   int status = 0;
   bool keep_alive = true;
   std::string content_type;                       ///< lower case, without parameters
+  std::string content_encoding;                   ///< as sent; empty: none
+  std::string location;                           ///< where a 3xx points
   std::optional<std::uint32_t> prompt_tokens;     ///< x-prompt-tokens
   std::optional<std::uint32_t> generated_tokens;  ///< x-generated-tokens
   std::string truth;  ///< x-plumbline-truth: the server's own record of a whole answer; empty: none

@@ -185,6 +185,60 @@ TEST_F(ExchangeTest, AHundredMegabyteEventIsRefusedWithoutBeingKept) {
   EXPECT_NE(x.record.error.find("16 MiB"), std::string::npos);
 }
 
+TEST_F(ExchangeTest, AStreamThatDoesNotEndIsCutBeforeItTakesAllMemory) {
+  entry.parameters.max_new_tokens = 8;
+  start(Route::tgi_stream, Delivery::stream);
+  send();
+  read(stream_head, 20);
+  std::string tokens;
+  for (int i = 0; i < 1000; ++i) tokens += token(1);
+  int reads = 0;
+  for (; reads < 400 && !x.is_over(); ++reads) read(chunk(tokens), 21);
+  EXPECT_EQ(reads, 263);  // the first read beyond 262,144 events
+  EXPECT_EQ(x.record.outcome, Outcome::malformed);
+  entry.parameters.max_new_tokens = 300'000;  // a long answer that was asked for is none
+  start(Route::tgi_stream, Delivery::stream);
+  send();
+  read(stream_head, 20);
+  for (reads = 0; reads < 300; ++reads) read(chunk(tokens), 21);
+  EXPECT_FALSE(x.is_over());
+}
+
+TEST_F(ExchangeTest, ABodyOver64MebibytesIsRefusedWhileItComes) {
+  start(Route::tgi, Delivery::whole);
+  send();
+  read("HTTP/1.1 200 OK\r\n\r\n", 20);
+  const std::string piece(1 << 20, ' ');
+  int pieces = 0;
+  for (; pieces < 100 && !x.is_over(); ++pieces) read(piece, 21);
+  EXPECT_EQ(pieces, 65);
+  EXPECT_EQ(x.record.outcome, Outcome::malformed);
+  EXPECT_EQ(x.record.error, "the body is longer than 64 MiB");
+}
+
+TEST_F(ExchangeTest, CompressedAnswersAndRedirectsAreNamed) {
+  start(Route::tgi, Delivery::whole);
+  send();
+  read("HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 2\r\n\r\n\x1f\x8b", 20);
+  EXPECT_EQ(x.record.outcome, Outcome::malformed);
+  EXPECT_EQ(x.record.error, "the answer is compressed (content-encoding: gzip), which was not asked for");
+  EXPECT_FALSE(x.leaves_connection_usable());
+  start(Route::tgi, Delivery::whole);
+  send();
+  read("HTTP/1.1 500 X\r\ncontent-encoding: br\r\ncontent-length: 2\r\n\r\n\x1f\x8b", 20);
+  EXPECT_EQ(x.record.outcome, Outcome::http_5xx);
+  EXPECT_EQ(x.record.error, "HTTP 500");
+  start(Route::tgi, Delivery::whole);
+  send();
+  read("HTTP/1.1 307 X\r\nlocation: https://x/generate\r\ncontent-length: 0\r\n\r\n", 20);
+  EXPECT_EQ(x.record.outcome, Outcome::malformed);
+  EXPECT_EQ(x.record.error, "a redirect to https://x/generate, which is not followed: use it as the target");
+  start(Route::tgi, Delivery::whole);
+  send();
+  read("HTTP/1.1 200 OK\r\ncontent-encoding: Identity\r\ncontent-length: 22\r\n\r\n{\"generated_text\":\"x\"}", 20);
+  EXPECT_EQ(x.record.outcome, Outcome::ok);
+}
+
 TEST_F(ExchangeTest, LiveTokensAreCountedAsTheyArrive) {
   std::atomic<std::uint64_t> tokens{5};
   x.live_tokens = &tokens;

@@ -84,6 +84,7 @@ TEST(HttpParser, RefusesWhatIsNotHttp) {
       "HTTP/1.1 200 OK\r\nno colon here\r\n\r\n",
       "HTTP/1.1 200 OK\r\ncontent-length: 5x\r\n\r\n",
       "HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\n",
+      "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\n",
       "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
       "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
       "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nabc\r\n",
