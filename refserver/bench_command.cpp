@@ -122,6 +122,7 @@ OrderedJson measure_load(TransformerModel& model, const std::string& name, const
   }
   for (const Column& column : kColumns) {
     std::vector<double> values;
+    values.reserve(measured.size());
     for (const Measurement& one : measured) values.push_back(one.*column.value);
     json[column.name] = median(values);
     json["runs"][column.name] = values;
