@@ -179,15 +179,15 @@ class Exchange::Impl {
   asio::awaitable<void> pass_on(const BackendRequest& request, Parser& parser, bool is_changed) {
     const auto length = parser.content_length();
     const bool has_no_body = request.is_head || parser.is_done();
-    Framing framing = Framing::until_close;
+    BodyFraming framing = BodyFraming::until_close;
     if (length && !is_changed) {
-      framing = Framing::length;
+      framing = BodyFraming::length;
     } else if (has_no_body) {
-      framing = Framing::none;
+      framing = BodyFraming::none;
     } else if (request.can_be_chunked) {
-      framing = Framing::chunked;
+      framing = BodyFraming::chunked;
     }
-    const bool closes = request.closes_afterwards || framing == Framing::until_close;
+    const bool closes = request.closes_afterwards || framing == BodyFraming::until_close;
     const std::string head = make_client_head(parser.get().base(), framing, length.value_or(0), closes);
     end_.can_continue = !closes;
     const bool is_head_sent = co_await send(head);
@@ -200,7 +200,7 @@ class Exchange::Impl {
     if (watcher_.has_error()) end_.outcome = Outcome::model_error;
   }
 
-  asio::awaitable<bool> pass_body(const BackendRequest& request, Parser& parser, bool is_changed, Framing framing) {
+  asio::awaitable<bool> pass_body(const BackendRequest& request, Parser& parser, bool is_changed, BodyFraming framing) {
     ScenarioStream changed(model_name(), request.wants_details);
     const bool is_watched = is_event_stream(parser);
     std::string out;
@@ -216,7 +216,7 @@ class Exchange::Impl {
         co_return false;
       }
       if (parser.is_done() && is_changed) out += changed.rest();
-      if (framing == Framing::chunked) frame(out, parser.is_done() && !error);
+      if (framing == BodyFraming::chunked) frame(out, parser.is_done() && !error);
       if (out.empty()) continue;
       const bool is_sent = co_await send(out);
       if (!is_sent) co_return false;
@@ -247,7 +247,7 @@ class Exchange::Impl {
     const auto changed = make_scenario_answer(body, model_name(), request.wants_details);
     if (error || !parser.is_done() || !changed) co_return fail(Outcome::backend_broken);
     const std::string head =
-        make_client_head(parser.get().base(), Framing::length, changed->size(), request.closes_afterwards);
+        make_client_head(parser.get().base(), BodyFraming::length, changed->size(), request.closes_afterwards);
     end_.can_continue = !request.closes_afterwards;
     const std::string bytes = head + *changed;
     const bool is_sent = co_await send(bytes);

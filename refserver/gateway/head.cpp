@@ -52,14 +52,14 @@ std::string make_backend_head(std::string_view method, std::string_view target, 
   return out + "\r\n";
 }
 
-std::string make_client_head(const http::response_header<>& answer, Framing framing, std::uint64_t length,
+std::string make_client_head(const http::response_header<>& answer, BodyFraming framing, std::uint64_t length,
                              bool closes_afterwards) {
   const beast::string_view reason = answer.reason();
   std::string out =
       fmt::format("HTTP/1.1 {} {}\r\n", answer.result_int(), std::string_view(reason.data(), reason.size()));
   append_fields(out, answer);
-  if (framing == Framing::length) append(out, "content-length", fmt::format("{}", length));
-  if (framing == Framing::chunked) append(out, "transfer-encoding", "chunked");
+  if (framing == BodyFraming::length) append(out, "content-length", fmt::format("{}", length));
+  if (framing == BodyFraming::chunked) append(out, "transfer-encoding", "chunked");
   if (closes_afterwards) append(out, "connection", "close");
   return out + "\r\n";
 }

@@ -9,27 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "refserver/api/chunking.hpp"
 #include "refserver/http/generation.hpp"
-#include "refserver/http/response_head.hpp"
+#include "refserver/http/request_facts.hpp"
 #include "refserver/http/service.hpp"
 #include "refserver/http/socket_writer.hpp"
 
 namespace refserver {
-
-/// What is known of a request once it was read.
-struct RequestFacts {
-  Route route = Route::generate;
-  TimePoint received;
-  std::optional<std::string> client_id;
-  std::string draw_key{};  ///< what simulated engines and faults key random draws by
-  Persistence persistence = Persistence::keep;
-  Framing framing = Framing::chunked;
-  std::string allow_origin = "*";
-  std::optional<Chunking> chunking{};  ///< how the client wants its stream cut
-  bool wants_truth = false;            ///< the client asked to be told what the truth log will say
-  Standing standing{};
-};
 
 class FaultRun;
 

@@ -5,7 +5,6 @@
 #include <optional>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "refserver/api/fault_plan.hpp"
 #include "refserver/api/model_info.hpp"
@@ -22,7 +21,7 @@
 namespace refserver {
 
 class Answer;
-class Connection;
+class Reception;
 class Turnstile;
 class ValidationPool;
 
@@ -57,14 +56,13 @@ struct Service {
   FaultPicker* faults;       ///< may be null
   StatsdMeter* statsd;       ///< may be null
   ServerMetrics& metrics;
+  Reception& reception;
   Turnstile& turns;
   ValidationPool& pool;
   Admission admission{options.max_concurrent_requests};
   std::unordered_map<RequestId, Receiver> receivers{};  ///< those waiting for tokens
-  std::unordered_set<Connection*> connections{};
   RequestId last_id = 0;
   TimePoint started = Clock::now();
-  bool is_draining = false;  ///< finish what runs, take nothing new
 };
 
 }  // namespace refserver

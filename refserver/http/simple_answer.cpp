@@ -5,6 +5,7 @@
 
 #include "refserver/api/server_answers.hpp"
 #include "refserver/http/engine_families.hpp"
+#include "refserver/http/reception.hpp"
 
 namespace refserver {
 namespace {
@@ -34,9 +35,9 @@ SimpleAnswer make_state(const Service& service) {
           fmt::format(R"({{"connections":{},"permits_in_use":{},"permits":{},"sequences_at_the_engine":{},)"
                       R"("requests_not_yet_taken_by_the_engine":{},"engine_step_running_for_ms":{},)"
                       R"("is_draining":{},"last_request_id":{},"models":[{}]}})",
-                      service.connections.size(), service.admission.in_use(), service.admission.limit(),
-                      service.receivers.size(), service.work.size(), busy.count(), service.is_draining, service.last_id,
-                      models)};
+                      service.reception.connections(), service.admission.in_use(), service.admission.limit(),
+                      service.receivers.size(), service.work.size(), busy.count(), service.reception.is_draining(),
+                      service.last_id, models)};
 }
 
 SimpleAnswer make_info_answer(const Service& service, const Face& face) {
