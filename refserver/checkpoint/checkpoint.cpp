@@ -48,7 +48,7 @@ std::optional<LayerWeights> read_layer(TensorReader& reader, const ModelConfig& 
     auto linear = read_linear(
         reader, {prefix + std::string(shape.name), shape.in, shape.out, shape.has_bias, quant != nullptr}, quant);
     if (!linear) return std::nullopt;
-    linears.push_back(std::move(*linear));
+    linears.push_back(*linear);
   }
   if (reader.failed()) return std::nullopt;
   return LayerWeights{input_norm,  linears[0], linears[1], linears[2], linears[3],
@@ -108,7 +108,7 @@ CheckpointResult<Checkpoint> Checkpoint::open(const fs::path& folder) {
   TensorReader reader(parts->store, parts->copies);
   parts->embedding = reader.matrix("model.embed_tokens.weight", config.vocab_size, config.hidden_size);
   for (std::size_t i = 0; i < config.layers && !reader.failed(); ++i) {
-    if (auto layer = read_layer(reader, config, i)) parts->layers.push_back(std::move(*layer));
+    if (auto layer = read_layer(reader, config, i)) parts->layers.push_back(*layer);
   }
   parts->final_norm = reader.vector("model.norm.weight", config.hidden_size);
   parts->lm_head = read_head(reader, config, parts->embedding);
