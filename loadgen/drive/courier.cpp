@@ -214,8 +214,8 @@ void Courier::on_readable(Connection& connection) {
   Exchange& exchange = *connection.exchange;
   if (read.bytes > 0) {
     const Arrival arrival = make_arrival(read.kernel_real_ns, offset_, exchange.last_stamp_ns(), now);
-    client_.on_read(arrival);
     exchange.on_bytes({buffer_.data(), read.bytes}, arrival);
+    client_.on_read(exchange, arrival);
   } else {
     exchange.on_closed(read.error, read.error == 0 ? std::string() : connection.transport().failure(), now);
   }

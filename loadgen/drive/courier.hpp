@@ -28,8 +28,8 @@ class Courier final : private ConnectionOwner {
     virtual void on_over(Exchange& exchange) = 0;
     /// The request has been given to the kernel, or the start of it that went in at once.
     virtual void on_sent(Exchange& exchange) = 0;
-    /// Something has been read.
-    virtual void on_read(const Arrival& arrival) = 0;
+    /// Something has been read for the exchange, which has been told of it and may be over.
+    virtual void on_read(const Exchange& exchange, const Arrival& arrival) = 0;
 
    protected:
     ~Client() = default;

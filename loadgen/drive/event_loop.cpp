@@ -49,8 +49,9 @@ void EventLoop::run() {
 /// While there is much to read the set is asked directly. Going through Asio's reactor costs a turn three system calls
 /// more and is only needed for what was posted, and to sleep.
 void EventLoop::wait() {
-  const bool is_busy = ready_ > 1;
-  if (gather_ns_ > 0 && ready_ > 0 && !idle_wanted_) gather();
+  const bool is_full = ready_ == batch_limit;
+  const bool has_slept = gather_ns_ > 0 && ready_ > 0 && !is_full && !idle_wanted_ && gather();
+  const bool is_busy = ready_ > 1 || has_slept;
   ready_ = 0;
   if (is_busy && posted_.load(std::memory_order_acquire) == 0) handle_ready();
   if (ready_ == 0) ask_asio();
@@ -78,7 +79,7 @@ void EventLoop::await_set() {
 
 void EventLoop::handle_ready() {
   std::array<epoll_event, batch_limit> events;
-  const int n = ::epoll_wait(set_.native_handle(), events.data(), batch_limit, 0);
+  const int n = ::epoll_wait(set_.native_handle(), events.data(), static_cast<int>(batch_limit), 0);
   now_ns_ = woke_ns_ = monotonic_ns();
   const std::span<const epoll_event> batch(events.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -87,16 +88,18 @@ void EventLoop::handle_ready() {
     static_cast<Watcher*>(batch[i].data.ptr)->on_ready(batch[i].events);
     if (now_ns_ >= next_due()) run_due_timers();
   }
-  ready_ = batch.size();
+  ready_ = batch.size();  // a full batch has left something behind
 }
 
-void EventLoop::gather() noexcept {
+/// True if it has slept.
+bool EventLoop::gather() noexcept {
   constexpr std::int64_t not_worth_sleeping_ns = 5'000;
   const std::int64_t until = std::min(woke_ns_ + gather_ns_, next_due());
-  if (until - now_ns_ < not_worth_sleeping_ns) return;
+  if (until - now_ns_ < not_worth_sleeping_ns) return false;
   const timespec at{static_cast<time_t>(until / 1'000'000'000), static_cast<long>(until % 1'000'000'000)};
   ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
   now_ns_ = monotonic_ns();
+  return true;
 }
 
 /// Once per instant, not once per wait: at 100,000 waits a second for one millisecond timer, programming the hardware

@@ -54,7 +54,7 @@ class EventLoop {
   void wake_idle() noexcept { idle_wanted_ = true; }
 
   /// Lets what becomes ready gather: a turn begins no sooner than this after the last one that found something, unless
-  /// a timer is due before. Waking up costs more than reading one event. 0: at once.
+  /// that one left something behind or a timer is due before. Waking up costs more than reading one event. 0: at once.
   void set_gathering(std::int64_t ns) noexcept { gather_ns_ = ns; }
 
   /// Adds, changes, removes a descriptor. Returns 0 or errno.
@@ -85,7 +85,7 @@ class EventLoop {
   void await_set();
   void handle_ready();
   void arm_alarm(std::int64_t due_ns) noexcept;
-  void gather() noexcept;
+  bool gather() noexcept;
   void run_due_timers();
   std::int64_t next_due() const noexcept { return timers_.empty() ? INT64_MAX : timers_.front().due_ns; }
 
@@ -94,7 +94,7 @@ class EventLoop {
     std::int64_t armed_ns = 0;  ///< when it will go off; 0: it has
   };
 
-  static constexpr int batch_limit = 64;
+  static constexpr std::size_t batch_limit = 64;
 
   boost::asio::io_context io_{1};
   boost::asio::posix::stream_descriptor set_;  ///< the epoll set

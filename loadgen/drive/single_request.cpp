@@ -15,7 +15,7 @@ class OneRequest final : public Courier::Client {
   explicit OneRequest(EventLoop& loop) : loop_(loop) {}
   void on_over(Exchange&) override { loop_.stop(); }
   void on_sent(Exchange&) override {}
-  void on_read(const Arrival&) override {}
+  void on_read(const Exchange&, const Arrival&) override {}
 
  private:
   EventLoop& loop_;

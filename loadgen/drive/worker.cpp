@@ -16,9 +16,7 @@ namespace {
 constexpr std::int64_t tick_ns = 1'000'000;
 constexpr std::uint32_t ticks_per_sweep = 10;
 
-/// With many streams, reads may wait this long for company: waking up costs more than reading an event. It moves no
-/// stamp, since it is done only where the kernel stamps; a closed loop's next send comes later by at most as much.
-constexpr std::int64_t gathering_ns = 200'000;
+/// With as many requests under way reads wait for company: waking up costs more than reading an event.
 constexpr std::size_t worth_gathering = 64;
 
 }  // namespace
@@ -99,7 +97,8 @@ void Worker::Impl::tick(std::int64_t due_ns) {
   loop.saw_time(now);
   if (in_window(now)) observer.on_loop_lag(now - due_ns);
   courier.measure_clocks();
-  loop.set_gathering(reads_are_stamped && courier.under_way() >= worth_gathering ? gathering_ns : 0);
+  gathering.on_tick(reads_are_stamped && courier.under_way() >= worth_gathering);
+  loop.set_gathering(gathering.ns());
   if (++ticks % ticks_per_sweep == 0) {
     courier.sweep(now);
     counters.clock_error_ns.store(courier.realtime_offset().error_ns(), std::memory_order_relaxed);

@@ -9,6 +9,7 @@
 #include "loadgen/drive/clock.hpp"
 #include "loadgen/drive/courier.hpp"
 #include "loadgen/drive/event_loop.hpp"
+#include "loadgen/drive/gathering.hpp"
 #include "loadgen/drive/request_writer.hpp"
 #include "loadgen/drive/worker.hpp"
 #include "loadgen/plan/level_profile.hpp"
@@ -75,7 +76,7 @@ struct Worker::Impl final : Courier::Client {
   void on_over(Exchange& exchange) override;
   void go_on_in_slot(std::uint32_t slot, bool failed);
   void on_sent(Exchange& exchange) override;
-  void on_read(const Arrival& arrival) override;
+  void on_read(const Exchange& exchange, const Arrival& arrival) override;
   bool record_some();
   void record_oldest();
   void record_now(Request& request);
@@ -107,6 +108,7 @@ struct Worker::Impl final : Courier::Client {
   std::optional<std::promise<void>> opened;
   WorkerCounters counters;
   std::uint32_t ticks = 0;
+  GatheringWindow gathering;
   bool reads_are_stamped = false;  ///< the last one was, by the kernel
   bool stopping = false;           ///< no new requests
   std::int64_t stopped_ns = 0;     ///< since when

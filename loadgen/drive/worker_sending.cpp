@@ -238,8 +238,11 @@ void Worker::Impl::on_sent(Exchange&) {
   add(counters.sent, 1);
 }
 
-void Worker::Impl::on_read(const Arrival& arrival) {
+void Worker::Impl::on_read(const Exchange& exchange, const Arrival& arrival) {
   reads_are_stamped = arrival.is_kernel_stamp;
+  if (exchange.events_read() > 0) gathering.on_events(exchange.usual_gap_ns(), exchange.events_read());
+  if (exchange.is_over()) gathering.on_end(arrival.at_ns - exchange.record.stamps.send);
+  loop.set_gathering(gathering.ns());
   if (in_window(arrival.read_ns)) observer.on_read(arrival);
 }
 

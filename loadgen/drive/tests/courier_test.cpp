@@ -28,7 +28,7 @@ struct Carried final : Courier::Client {
   }
   void on_over(Exchange&) override { loop.stop(); }
   void on_sent(Exchange&) override { ++sent; }
-  void on_read(const Arrival& arrival) override { reads.push_back(arrival); }
+  void on_read(const Exchange&, const Arrival& arrival) override { reads.push_back(arrival); }
 
   const RequestRecord& ask(const std::string& request = "POST /generate HTTP/1.1\r\n\r\n") {
     exchange.prepare(entry, Timeouts{});
