@@ -203,6 +203,18 @@ class Refserver(harness.Test):
                 found = totals(recorder.lines(), "model")
                 self.assertEqual(found[("requests.total", "qwen2")], len(run.requests))
 
+    def test_the_fields_of_the_example_file(self):
+        example = (harness.SOURCE / "refserver/config.example.yaml").read_text()
+        fields = [line.removeprefix("# ") for line in example.splitlines() if line.startswith("# statsd")]
+        self.assertEqual([field.split(":")[0] for field in fields], ["statsd", "statsd_format", "statsd_prefix"])
+        with run_dir() as out, Recorder() as recorder:
+            out.mkdir()
+            (out / "config.yaml").write_text("\n".join(fields).replace("127.0.0.1:8125", recorder.address))
+            with Server("--config", out / "config.yaml", ttft="2ms", gap="1ms") as server:
+                run = load(out / "run", *run_flags(server))
+                server.stop()
+                self.assertEqual(totals(recorder.lines(), "model")[("gateway.requests.total", "qwen2")], len(run.requests))
+
     def test_bad_flags_say_what_is_right(self):
         for flags, word in ((("--statsd", "localhost"), "HOST:PORT"), (("--statsd-format", "x"), "dogstatsd"), (("--statsd-prefix", "a:b"), "gateway")):
             with self.assertRaises(RuntimeError) as refused, Server(*flags):
