@@ -9,6 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "loadgen/export/shallow_json.hpp"
+
 namespace loadgen {
 namespace {
 
@@ -55,6 +57,7 @@ constexpr std::string_view columns[] = {"shard",
                                         "requested_tokens",
                                         "output_tokens",
                                         "input_tokens",
+                                        "requested_input_tokens",
                                         "token_source",
                                         "chunks",
                                         "coalesced_events",
@@ -177,7 +180,7 @@ void append_cell(std::string& out, const Json* value) {
 }  // namespace
 
 Result<ReadRequest, std::string> parse_request_line(std::string_view line) {
-  const Json json = Json::parse(line, nullptr, false);
+  const Json json = parse_shallow_json(line);
   if (!json.is_object()) return {boost::system::in_place_error, "is no line of a requests.jsonl"};
   Reader reader(json);
   ReadRequest request;
@@ -205,7 +208,7 @@ std::string csv_header() {
 }
 
 Result<void, std::string> append_csv_row(std::string& out, std::string_view request_line) {
-  const Json json = Json::parse(request_line, nullptr, false);
+  const Json json = parse_shallow_json(request_line);
   if (!json.is_object()) return {boost::system::in_place_error, "is no line of a requests.jsonl"};
   for (const std::string_view& column : columns) {
     if (&column != columns) out += ',';

@@ -74,6 +74,8 @@ TEST(RequestTable, QuotesWhatWouldEndACell) {
 
 TEST(RequestTable, RefusesWhatIsNoRequest) {
   for (const char* line : {"", "5", "[]", "{", "null"}) EXPECT_TRUE(row_of(line).starts_with("error: ")) << line;
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');  // its cell would be as deep
+  EXPECT_TRUE(row_of(R"({"index":)" + deep + "}").starts_with("error: "));
 }
 
 TEST(ReadRequest, SaysWhichMemberIsWrong) {

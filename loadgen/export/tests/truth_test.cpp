@@ -83,6 +83,11 @@ TEST(Truth, ReadsLinesOfItsOwnRunAlone) {
     EXPECT_FALSE(parse_truth_line(bad, "run", is_damaged)) << bad;
     EXPECT_TRUE(is_damaged) << bad;
   }
+  // A server may send as much in a comment.
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+  const std::string hostile = R"({"client_id":"run-1","recv_ns":1,"achieved_ns":[5],"outcome":)" + deep + "}";
+  EXPECT_FALSE(parse_truth_line(hostile, "run", is_damaged));
+  EXPECT_TRUE(is_damaged);
 }
 
 TEST(Truth, WaitsForTheRestOfALine) {
