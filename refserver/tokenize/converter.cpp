@@ -32,9 +32,9 @@ Result<Json, Problem> parse(std::string_view line) {
   }
 }
 
-/// Text that a decoder or a template gave: valid UTF-8, or written as such.
-std::string quoted(const std::string& text) {
-  return Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
+/// JSON of a value that holds no others; a text of a decoder or a template is valid UTF-8, or written as such.
+std::string json_text(const Json& value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Line fail(std::string text) {
@@ -95,11 +95,12 @@ Line Converter::convert_ids(std::string_view line) const {
   std::vector<TokenId> ids;
   for (const Json& id : *value) {
     if (!id.is_number_unsigned() || id.get<std::uint64_t>() > std::numeric_limits<TokenId>::max()) {
-      return fail(fmt::format("{} is not an id", id.dump(-1, ' ', false, Json::error_handler_t::replace)));
+      // The library writes lists by recursion, however deep they are.
+      return fail(fmt::format("{} is not an id", id.is_structured() ? "a list or an object" : json_text(id)));
     }
     ids.push_back(id.get<TokenId>());
   }
-  return print(quoted(tokenizer_->decode(ids, conversion_.decode)));
+  return print(json_text(tokenizer_->decode(ids, conversion_.decode)));
 }
 
 Line Converter::convert_messages(std::string_view line) const {
@@ -130,7 +131,7 @@ Line Converter::convert_messages(std::string_view line) const {
   const auto prompt =
       chat_template_->render({messages, tools.is_null() ? nullptr : &tools, add_generation_prompt, &variables});
   if (!prompt) return fail(prompt.error().text);
-  if (conversion_.task == Task::chat) return print(quoted(*prompt));
+  if (conversion_.task == Task::chat) return print(json_text(*prompt));
   return print(std::to_string(tokenizer_->count(*prompt, conversion_.encode)));
 }
 

@@ -88,6 +88,9 @@ TEST_F(ConverterTest, BadLinesAreRefused) {
   EXPECT_EQ(problem(Task::decode, "[1,-2]"), "-2 is not an id");
   EXPECT_EQ(problem(Task::decode, "[4294967296]"), "4294967296 is not an id");
   EXPECT_EQ(problem(Task::decode, "[1.5]"), "1.5 is not an id");
+  EXPECT_EQ(problem(Task::decode, "[\"\\n\"]"), "\"\\n\" is not an id");
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+  EXPECT_EQ(problem(Task::decode, deep), "a list or an object is not an id");
   EXPECT_THAT(problem(Task::chat, "\"a\""), HasSubstr("expected a list of messages"));
   EXPECT_THAT(problem(Task::chat, "{}"), HasSubstr("expected a list of messages"));
   EXPECT_THAT(problem(Task::chat, R"({"messages":[],"tools":1})"), HasSubstr("\"tools\" is not a list"));
