@@ -8,6 +8,7 @@
 #include "exporters/metrics/hdr_codec.hpp"
 #include "loadgen/export/run_directory.hpp"
 #include "loadgen/export/sha256.hpp"
+#include "loadgen/export/shallow_json.hpp"
 #include "loadgen/export/shard_file.hpp"
 #include "loadgen/export/shard_members.hpp"
 
@@ -295,6 +296,7 @@ Result<ShardResult, std::string> parse_shard(std::string_view text) {
   if (at == std::string_view::npos) return fail("it does not end in its checksum: the file is not whole");
   const std::string_view sum = text.substr(at + shard_checksum_key.size());
   if (sum.substr(0, 64) != sha256_hex(text.substr(0, at))) return fail("its checksum is wrong: the file is damaged");
+  if (!is_shallow_json(text)) return fail(fmt::format("it is nested deeper than {} levels", max_json_depth));
   const Json json = Json::parse(text, nullptr, false);
   if (json.is_discarded()) return fail("it is not JSON");
   try {

@@ -84,6 +84,8 @@ TEST(ShardFile, RefusesMembersThatCannotBe) {
   };
   for (const auto& c : cases) EXPECT_THAT(error_of(with(text, c.what, c.by)), HasSubstr(c.says)) << c.by;
   EXPECT_THAT(error_of(with("x" + text, "\"shard\":1", "\"shard\":1")), HasSubstr("not JSON"));
+  const std::string deep = "\"scenario\":" + std::string(500'000, '[') + std::string(500'000, ']') + ",\"x\":";
+  EXPECT_THAT(error_of(with(text, "\"scenario\":", deep)), HasSubstr("nested deeper than 64"));
 }
 
 }  // namespace
