@@ -12,6 +12,7 @@ template <class T>
 CLI::Option* add_choice(CLI::App& app, const std::string& name, T& value,
                         std::vector<std::pair<std::string, T>> choices, const std::string& help) {
   std::vector<std::string> words;
+  words.reserve(choices.size());
   for (const auto& [word, choice] : choices) words.push_back(word);
   const auto apply = [&value, choices = std::move(choices)](const std::string& text) {
     for (const auto& [word, choice] : choices) {

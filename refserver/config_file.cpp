@@ -35,7 +35,7 @@ ConfigDraft::Model read_model(const std::string& file, const YAML::Node& node) {
 }
 
 void read_field(const std::string& file, const YAML::Node& key, const YAML::Node& value, ConfigDraft& draft) {
-  const std::string name = key.Scalar();
+  const std::string& name = key.Scalar();
   if (name == "models") {
     if (!value.IsSequence()) fail_at(file, key, name, "expected a list");
     for (const auto& model : value) draft.models.push_back(read_model(file, model));

@@ -2,6 +2,7 @@
 #include "refserver/duration.hpp"
 
 #include <charconv>
+#include <cmath>
 
 namespace refserver {
 
@@ -18,7 +19,7 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
                     : unit == "h"  ? value * 3600e9
                                    : -1;
   if (!(ns >= 0 && ns <= 3600e9)) return std::nullopt;
-  return std::chrono::nanoseconds(static_cast<std::int64_t>(ns + 0.5));
+  return std::chrono::nanoseconds(std::llround(ns));
 }
 
 }  // namespace refserver

@@ -137,7 +137,7 @@ class Reader {
       const std::string name = scalar(entry.first, at);
       if (name == "fault") continue;
       has_time = has_time || name == "time";
-      read_rule_field(name, entry.second, at + "." + name, rule);
+      read_rule_field(name, entry.second, fmt::format("{}.{}", at, name), rule);
     }
     if (means_time(rule.kind) && !has_time) fail(node, at, fmt::format("{} needs a `time`", label(rule.kind)));
     return rule;
