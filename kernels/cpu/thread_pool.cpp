@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <cassert>
 #include <chrono>
 
@@ -11,14 +12,22 @@ namespace {
 
 constexpr unsigned kIndexBits = 20;
 constexpr std::uint64_t kIndexMask = (std::uint64_t{1} << kIndexBits) - 1;
+constexpr std::uint64_t kLoopMask = (std::uint64_t{1} << (64 - 2 * kIndexBits)) - 1;
 /// Long enough to bridge the gap between two loops of a layer, short enough not to burn a core between requests.
 constexpr std::chrono::microseconds kSpin{50};
 
-std::uint64_t next_of(std::uint64_t loop) {
-  return loop & kIndexMask;
+struct Range {
+  std::uint64_t next;
+  std::uint64_t end;
+  bool is_empty() const noexcept { return next >= end; }
+};
+/// Nothing, if the word is of another loop.
+Range range_of(std::uint64_t word, std::uint64_t loop) {
+  if (word >> 2 * kIndexBits != loop) return {0, 0};
+  return {word >> kIndexBits & kIndexMask, word & kIndexMask};
 }
-std::uint64_t chunks_of(std::uint64_t loop) {
-  return loop >> kIndexBits & kIndexMask;
+std::uint64_t word_of(std::uint64_t loop, Range range) {
+  return loop << 2 * kIndexBits | range.next << kIndexBits | range.end;
 }
 
 void pause() {
@@ -50,9 +59,8 @@ std::size_t usable_cores() noexcept {
   return count > 0 ? static_cast<std::size_t>(count) : 1;
 }
 
-ThreadPool::ThreadPool(std::size_t threads) {
-  const std::size_t wanted = threads == 0 ? usable_cores() : threads;
-  for (std::size_t i = 1; i < wanted; ++i) workers_.emplace_back([this] { serve(); });
+ThreadPool::ThreadPool(std::size_t threads) : shares_(threads == 0 ? usable_cores() : threads) {
+  for (std::size_t i = 1; i < shares_.size(); ++i) workers_.emplace_back([this, i] { serve(i); });
 }
 
 ThreadPool::~ThreadPool() {
@@ -69,17 +77,23 @@ void ThreadPool::run(std::size_t chunks, const Chunk& chunk) {
     for (std::size_t i = 0; i < chunks; ++i) chunk(i);
     return;
   }
-  // All chunks of the loop before have returned, so nobody reads these two.
+  // All chunks of the loop before have returned, so nobody reads these three.
   chunk_.store(&chunk, std::memory_order_relaxed);
+  chunks_.store(static_cast<std::uint32_t>(chunks), std::memory_order_relaxed);
   done_.store(0, std::memory_order_relaxed);
-  const std::uint64_t generation = (loop_.load(std::memory_order_relaxed) >> 2 * kIndexBits) + 1;
-  loop_.store(generation << 2 * kIndexBits | std::uint64_t{chunks} << kIndexBits);
+  const std::uint64_t loop = (loop_.load(std::memory_order_relaxed) + 1) & kLoopMask;
+  for (std::size_t i = 0; i < shares_.size(); ++i) {
+    const std::uint64_t word = word_of(loop, {share_begin(chunks, i), share_begin(chunks, i + 1)});
+    shares_[i].word.store(word, std::memory_order_relaxed);
+  }
+  // Only now may anybody take from a share: a thief would put what it took where its own share is still to come.
+  loop_.store(loop);
   // Sequentially consistent with the sleeper's: either it is seen here, or it sees the new loop there.
   if (sleepers_.load() > 0) {
     wakes_.fetch_add(1);
     wakes_.notify_all();
   }
-  work();
+  work(loop, 0);
   const auto total = static_cast<std::uint32_t>(chunks);
   if (spin_until([&] { return done_.load(std::memory_order_acquire) == total; })) return;
   for (std::uint32_t done = done_.load(std::memory_order_acquire); done != total;
@@ -88,30 +102,58 @@ void ThreadPool::run(std::size_t chunks, const Chunk& chunk) {
   }
 }
 
-bool ThreadPool::has_work() const noexcept {
-  const std::uint64_t loop = loop_.load();
-  return next_of(loop) < chunks_of(loop) || stop_.load();
+bool ThreadPool::has_work(std::uint64_t seen) const noexcept {
+  if (loop_.load() != seen || stop_.load(std::memory_order_relaxed)) return true;
+  return std::ranges::any_of(shares_, [&](const Share& share) {
+    return !range_of(share.word.load(std::memory_order_relaxed), seen).is_empty();
+  });
 }
 
-void ThreadPool::work() {
-  // Looking first keeps threads with nothing to do from counting `next` up for ever.
-  while (has_work()) {
-    const std::uint64_t loop = loop_.fetch_add(1, std::memory_order_acq_rel);
-    const std::uint64_t chunks = chunks_of(loop);
-    if (next_of(loop) >= chunks) return;
-    // This chunk has not returned, so the loop is still on: `chunk_` is its own.
-    (*chunk_.load(std::memory_order_relaxed))(next_of(loop));
-    if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == chunks) done_.notify_all();
+std::optional<std::size_t> ThreadPool::claim(std::uint64_t loop, std::size_t thread) {
+  std::atomic<std::uint64_t>& own = shares_[thread].word;
+  std::uint64_t word = own.load(std::memory_order_acquire);
+  for (Range left = range_of(word, loop); !left.is_empty(); left = range_of(word, loop)) {
+    const std::uint64_t rest = word_of(loop, {left.next + 1, left.end});
+    if (own.compare_exchange_weak(word, rest, std::memory_order_acq_rel, std::memory_order_acquire)) return left.next;
   }
+  return std::nullopt;
 }
 
-void ThreadPool::serve() {
+bool ThreadPool::steal(std::uint64_t loop, std::size_t thread) {
+  for (std::size_t i = 1; i < shares_.size(); ++i) {
+    std::atomic<std::uint64_t>& other = shares_[(thread + i) % shares_.size()].word;
+    std::uint64_t word = other.load(std::memory_order_acquire);
+    for (Range left = range_of(word, loop); !left.is_empty(); left = range_of(word, loop)) {
+      const std::uint64_t middle = left.next + (left.end - left.next) / 2;
+      const std::uint64_t kept = word_of(loop, {left.next, middle});
+      if (!other.compare_exchange_weak(word, kept, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      // The loop cannot end before these have returned, and nobody takes from an empty share: a store is enough.
+      shares_[thread].word.store(word_of(loop, {middle, left.end}), std::memory_order_release);
+      return true;
+    }
+  }
+  return false;
+}
+
+void ThreadPool::work(std::uint64_t loop, std::size_t thread) {
+  do {
+    while (const auto index = claim(loop, thread)) {
+      // This chunk has not returned, so the loop is still on: `chunk_` and `chunks_` are its own.
+      const std::uint32_t chunks = chunks_.load(std::memory_order_relaxed);
+      (*chunk_.load(std::memory_order_relaxed))(*index);
+      if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == chunks) done_.notify_all();
+    }
+  } while (steal(loop, thread));
+}
+
+void ThreadPool::serve(std::size_t thread) {
   while (!stop_.load()) {
-    work();
-    if (spin_until([this] { return has_work(); })) continue;
-    const std::uint32_t seen = wakes_.load();
+    const std::uint64_t seen = loop_.load();
+    work(seen, thread);
+    if (spin_until([&] { return has_work(seen); })) continue;
+    const std::uint32_t wakes = wakes_.load();
     sleepers_.fetch_add(1);  // sleep
-    if (!has_work()) wakes_.wait(seen);
+    if (!has_work(seen)) wakes_.wait(wakes);
     sleepers_.fetch_sub(1);
   }
 }

@@ -1,14 +1,17 @@
 // A few threads that share the chunks of one loop after another. Knows nothing of matrices.
 //
-// Chunks are claimed one at a time from a common counter, so a thread that loses its core delays the loop by the chunk
-// it holds and no more; the others take the rest. Waiting spins for a bounded time, then sleeps in the kernel, which
-// also frees a core for the thread that is waited for. Which thread runs a chunk must not matter to its result.
+// Each thread begins with a share of neighbouring chunks and takes them in order, so that what lies in a row in memory
+// is read in a row; one that has none left takes half of what another still has. A thread that loses its core delays
+// the loop by the chunk it holds and no more: the others take the rest. Waiting spins for a bounded time, then sleeps
+// in the kernel, which also frees a core for the thread that is waited for. Which thread runs a chunk must not matter
+// to its result.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -32,20 +35,32 @@ class ThreadPool {
   /// `chunk` must not throw and must not call `run`. At most kMaxChunks chunks.
   void run(std::size_t chunks, const std::function<void(std::size_t)>& chunk);
 
+  /// Where the share that a thread begins with starts: the first of `chunks` for thread 0, `chunks` for threads().
+  std::size_t share_begin(std::size_t chunks, std::size_t thread) const noexcept { return chunks * thread / threads(); }
+
   static constexpr std::size_t kMaxChunks = std::size_t{1} << 19U;
 
  private:
   using Chunk = std::function<void(std::size_t)>;
-  /// Runs chunks of the current loop until none is left unclaimed.
-  void work();
-  void serve();
-  /// Whether there is an unclaimed chunk, or the end.
-  bool has_work() const noexcept;
+  /// What a thread has still to do of a loop. One word, so that owner and thieves agree, and a thread that comes late
+  /// can never take a chunk of a loop it has not seen: loop (24) | next (20) | end (20).
+  struct alignas(64) Share {
+    std::atomic<std::uint64_t> word{0};
+  };
 
-  // One word says which loop is on, how many chunks it has and which is next, so that claiming is one addition and a
-  // thread that comes late can never take a chunk of a loop it has not seen: generation (24) | chunks (20) | next (20).
-  alignas(64) std::atomic<std::uint64_t> loop_{0};
-  alignas(64) std::atomic<std::uint32_t> done_{0};
+  /// Runs chunks of a loop until none is left unclaimed.
+  void work(std::uint64_t loop, std::size_t thread);
+  std::optional<std::size_t> claim(std::uint64_t loop, std::size_t thread);
+  /// Moves half of what another thread has left to this one, which has nothing.
+  bool steal(std::uint64_t loop, std::size_t thread);
+  void serve(std::size_t thread);
+  /// Whether there is a loop other than `seen`, an unclaimed chunk, or the end.
+  bool has_work(std::uint64_t seen) const noexcept;
+
+  std::vector<Share> shares_;                       ///< one per thread, the caller's first
+  alignas(64) std::atomic<std::uint64_t> loop_{0};  ///< number of the current one, 24 bits
+  alignas(64) std::atomic<std::uint32_t> done_{0};  ///< chunks that have returned
+  std::atomic<std::uint32_t> chunks_{0};            ///< of the current loop
   std::atomic<const Chunk*> chunk_{nullptr};
   alignas(64) std::atomic<std::uint32_t> wakes_{0};
   std::atomic<std::uint32_t> sleepers_{0};

@@ -5,9 +5,12 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <numeric>
 #include <set>
+#include <thread>
+#include <vector>
 
 namespace kernels {
 namespace {
@@ -52,6 +55,47 @@ TEST(ThreadPool, AHeldUpThreadKeepsItsOwnChunkOnly) {
     }
   });
   EXPECT_EQ(finished, 99U);
+}
+
+TEST(ThreadPool, AHeldUpThreadLosesWhatItHasNotBegun) {
+  for (const std::size_t threads : {2, 3}) {
+    ThreadPool pool(threads);
+    std::mutex mutex;
+    std::condition_variable change;
+    std::size_t finished = 0;
+    std::set<std::thread::id> held;
+    // All threads but one stop in the first chunk they get, whatever share it is of, until the rest is done.
+    pool.run(100, [&](std::size_t) {
+      std::unique_lock lock(mutex);
+      const bool holds = held.size() + 1 < threads && held.insert(std::this_thread::get_id()).second;
+      if (holds) {
+        ASSERT_TRUE(change.wait_for(lock, std::chrono::seconds(30), [&] { return finished + held.size() == 100; }));
+      } else {
+        ++finished;
+        change.notify_all();
+      }
+    });
+    EXPECT_EQ(finished + held.size(), 100U);
+  }
+}
+
+TEST(ThreadPool, AThreadRunsNeighbouringChunksOneAfterTheOther) {
+  ThreadPool pool(2);
+  constexpr std::size_t kChunks = 4096;
+  std::mutex mutex;
+  std::condition_variable met;
+  std::map<std::thread::id, std::vector<std::size_t>> order;
+  pool.run(kChunks, [&](std::size_t i) {
+    std::unique_lock lock(mutex);
+    order[std::this_thread::get_id()].push_back(i);
+    met.notify_all();
+    ASSERT_TRUE(met.wait_for(lock, std::chrono::seconds(30), [&] { return order.size() == 2; }));
+  });
+  std::size_t breaks = 0;
+  for (const auto& [id, chunks] : order) {
+    for (std::size_t i = 1; i < chunks.size(); ++i) breaks += chunks[i] == chunks[i - 1] + 1 ? 0 : 1;
+  }
+  EXPECT_LT(breaks, kChunks / 8);  // one for each time that a thread has run out and takes from the other
 }
 
 TEST(ThreadPool, SharesWithThreadsThatWereAsleep) {
