@@ -92,7 +92,7 @@ def llama_python(folder):
     if python.exists() and subprocess.run([python, "-c", "import llama_cpp, gguf"], capture_output=True).returncode == 0:
         return python
     subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    env = {**os.environ, "CMAKE_ARGS": "-DGGML_NATIVE=ON --DLLAVA_BUILD=OFF"}
+    env = {**os.environ, "CMAKE_ARGS": "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF"}
     versions = subprocess.run([python, "-m", "pip", "index", "versions", "llama-cpp-python"], capture_output=True, text=True).stdout
     listed = [v.strip() for line in versions.splitlines() if line.startswith("Available") for v in line.split(":")[1].split(",")]
     for version in listed[:VERSIONS_TRIED]:
