@@ -32,7 +32,8 @@ Complaint read_complaint(const HttpAnswer& answer) {
   if (json.contains("data") && json["data"].is_array()) {
     const auto& lines = json["data"];
     complaint.refused_lines = lines.size();
-    if (!lines.empty() && lines[0].is_object() && lines[0].value("error_message", nlohmann::json()).is_string())
+    // Nothing is copied: the library does that by recursion, however deep a value is.
+    if (!lines.empty() && lines[0].contains("error_message") && lines[0]["error_message"].is_string())
       complaint.message += ": " + lines[0]["error_message"].get<std::string>();
   }
   return complaint;

@@ -81,6 +81,9 @@ TEST(InfluxResponse, v3_lists_the_lines_it_refused) {
   EXPECT_EQ(refused(100, 100).rejected, 100U);
   EXPECT_EQ(refused(7, 5).rejected, 5U);
   EXPECT_EQ(refused(0, 5).rejected, 1U);
+  const std::string deep = std::string(500'000, '[') + std::string(500'000, ']');
+  const auto strange = classify_write({400, R"({"error":"e","data":[{"error_message":)" + deep + "}]}", {}, {}}, 5);
+  EXPECT_EQ(strange.reason, "HTTP 400: e");
   EXPECT_EQ(classify_write({400, "incoming write was empty", {}, {}}, 10).rejected, 10U);
   EXPECT_EQ(
       classify_write({400, R"({"error":"parsing failed for write_lp endpoint","data":{"line_number":1}})", {}, {}}, 10)
