@@ -2,7 +2,10 @@
 """A run recorded into a real InfluxDB: every point offered is there, and percentiles recomputed from it are the run's own."""
 import json
 import math
+import os
 import time
+import urllib.request
+from unittest import mock
 
 import harness
 from harness import Server, load, run_dir
@@ -142,6 +145,22 @@ class Conflict(harness.Test):
             self.assertIn("field llm_request.chunks is float there and integer here", run.stderr)
             self.assertIn("drop the measurement llm_request", run.stderr)
             self.assertEqual(server.truth(), [], "nothing was sent")
+
+
+class TooLarge(harness.Test):
+    def test_a_server_that_takes_little_at_a_time_gets_all_in_pieces(self):
+        """A real one answers 413 to a batch over its limit, and ends the connection."""
+        with mock.patch.dict(os.environ, {"INFLUXDB_HTTP_MAX_BODY_SIZE": "20000"}):
+            influx = Influxd()
+        with influx, Server(ttft="20ms", gap="1ms") as server, run_dir() as out:
+            run = load(*flags(server, out, "--influx", f"{influx.url}/{DB}"))
+            self.assertIn(run.code, (0, 2, 3, 4), run)
+            account = run.summary["exporters"]["influx"]
+            self.assertEqual((account["stored"], account["rejected"], account["spilled"]), (account["offered"], 0, 0))
+            self.assertEqual(sum(influx.count(m, field, DB) for m, field in COUNTED.items()), account["offered"])
+            statistics = json.load(urllib.request.urlopen(influx.url + "/debug/vars", timeout=20))
+            refused = sum(values["values"].get("clientError", 0) for name, values in statistics.items() if name.startswith("httpd"))
+            self.assertGreater(refused, 0, "the limit was never reached, so nothing was seen")
 
 
 class Outage(harness.Test):
