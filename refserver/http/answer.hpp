@@ -50,8 +50,8 @@ class Answer final : public SocketWriter::Listener, public std::enable_shared_fr
   void start_stream();
   void start_whole();
   void begin_validation(std::size_t job);
-  void on_validated(std::size_t job, Result<ValidatedRequest, Error> valid);
-  void submit_job(std::size_t job, ValidatedRequest valid);
+  void on_validated(std::size_t job, const Result<ValidatedRequest, Error>& valid);
+  void submit_job(std::size_t job, const ValidatedRequest& valid);
   void submit(std::size_t sequence, ValidatedRequest valid);
   void run_validation(const GenerateRequest& request, std::uint64_t seed,
                       std::function<void(Result<ValidatedRequest, Error>)> then);

@@ -97,7 +97,7 @@ void Answer::start_whole() {
 void Answer::begin_validation(std::size_t job) {
   const std::uint64_t seed = make_seed(sequences_[job].truth.id, facts_.received);
   run_validation(jobs_[job], seed,
-                 [this, job](Result<ValidatedRequest, Error> valid) { on_validated(job, std::move(valid)); });
+                 [this, job](const Result<ValidatedRequest, Error>& valid) { on_validated(job, valid); });
 }
 
 /// Short prompts right here; long ones on the pool, so that other clients' tokens do not wait for them.
@@ -125,14 +125,14 @@ void Answer::run_validation(const GenerateRequest& request, std::uint64_t seed,
                     });
 }
 
-void Answer::on_validated(std::size_t job, Result<ValidatedRequest, Error> valid) {
+void Answer::on_validated(std::size_t job, const Result<ValidatedRequest, Error>& valid) {
   if (is_last_formatted_) return;  // a sibling was refused, and with it the whole
-  if (valid) return submit_job(job, std::move(*valid));
+  if (valid) return submit_job(job, *valid);
   if (is_stream_) return fail(job, valid.error());
   refuse(valid.error());
 }
 
-void Answer::submit_job(std::size_t job, ValidatedRequest valid) {
+void Answer::submit_job(std::size_t job, const ValidatedRequest& valid) {
   for (std::size_t i = job; i < sequences_.size() && !is_last_formatted_; ++i) {
     if (sequences_[i].job != job) continue;
     ValidatedRequest copy = valid;

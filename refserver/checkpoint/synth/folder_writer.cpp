@@ -137,7 +137,7 @@ struct FolderWriter::State {
   }
 };
 
-CheckpointResult<FolderWriter> FolderWriter::create(const fs::path& folder, std::vector<TensorPlan> tensors,
+CheckpointResult<FolderWriter> FolderWriter::create(const fs::path& folder, const std::vector<TensorPlan>& tensors,
                                                     std::uint64_t max_shard_bytes, WriteProgress progress) {
   auto state = std::make_unique<State>();
   state->progress = std::move(progress);
