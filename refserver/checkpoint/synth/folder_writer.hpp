@@ -32,8 +32,9 @@ class FolderWriter {
  public:
   /// Creates `model.safetensors`, or, when the tensors have more than `max_shard_bytes`, shards filled in the order of
   /// `tensors` and their index. Files there already are an error.
-  static CheckpointResult<FolderWriter> create(const std::filesystem::path& folder, const std::vector<TensorPlan>& tensors,
-                                               std::uint64_t max_shard_bytes, WriteProgress progress);
+  static CheckpointResult<FolderWriter> create(const std::filesystem::path& folder,
+                                               const std::vector<TensorPlan>& tensors, std::uint64_t max_shard_bytes,
+                                               WriteProgress progress);
 
   FolderWriter(FolderWriter&&) noexcept;
   FolderWriter& operator=(FolderWriter&&) noexcept;
