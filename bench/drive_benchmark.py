@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """What does loadgen's engine room cost beside the least that the same work can cost?
 
-  events  CPU per event of N token streams: loadgen, a bare epoll_wait + recv loop, an asyncio client (if --asyncio names a
-          Python that has aiohttp)
+  events  CPU per event of N token streams: loadgen, a bare epoll_wait + recv loop, asyncio clients (if --asyncio names a Python
+          that has aiohttp, --httpx one that has httpx: the loop of guidellm and of the OpenAI client)
   whole   CPU per request of answers that are not streamed: loadgen (--record summary) and wrk, same server
   pacing  lateness of Poisson arrivals: loadgen's sends and a loop over one timerfd that sends nothing
   many    10,000 streams open at once: memory per stream, tokens lost, out of order or sharing a read
@@ -107,8 +107,9 @@ def bench_events(args):
             [*command, "--port", port, "--streams", args.streams, "--waves", args.waves, "--tokens", args.tokens])[0])
 
     clients = {"loadgen": run_loadgen, "bare": run_peer([BIN / "bench_bare_reader"])}
-    if args.asyncio:
-        clients["asyncio"] = run_peer([args.asyncio, ROOT / "bench" / "peers" / "asyncio_client.py"])
+    for library, python in (("aiohttp", args.asyncio), ("httpx", args.httpx)):
+        if python:
+            clients[f"asyncio {library}"] = run_peer([python, ROOT / "bench" / "peers" / "asyncio_client.py", "--library", library])
     rounds = []
     for _ in range(args.rounds):
         for name, run in clients.items():
@@ -212,6 +213,7 @@ def main():
     parser.add_argument("--rates", type=int, nargs="+", default=[50_000, 100_000, 150_000], help="of the part 'rate': events a second")
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--asyncio", help="a Python that has aiohttp")
+    parser.add_argument("--httpx", help="a Python that has httpx")
     parser.add_argument("--out", help="write the raw figures here")
     args = parser.parse_args()
     defaults = {"many": (10_000, 50, 200_000), "rate": (3000, None, None)}.get(args.what, (1000, 100, 20_000))
