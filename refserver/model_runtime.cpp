@@ -27,6 +27,7 @@ std::vector<ModelRuntime> make_runtimes(const ServerConfig& config) {
 
 std::vector<DeviceModel> on_device(const std::vector<ModelRuntime>& runtimes) {
   std::vector<DeviceModel> models;
+  models.reserve(runtimes.size());
   for (const ModelRuntime& runtime : runtimes) {
     models.push_back({runtime.scheduler.get(), runtime.engine.get(), runtime.weight, runtime.shared_step_tokens,
                       runtime.is_simulated});

@@ -66,6 +66,7 @@ CheckpointResult<Gpu> load_gpu(const std::string& name_or_file) {
 
 std::vector<std::string> known_gpus() {
   std::vector<std::string> names;
+  names.reserve(kKnown.size());
   for (const Known& known : kKnown) names.emplace_back(known.name);
   return names;
 }
