@@ -85,6 +85,18 @@ std::string_view without_trailing_backslashes(std::string_view value) {
   return last == std::string_view::npos ? std::string_view{} : value.substr(0, last + 1);
 }
 
+/// InfluxDB refuses points whose name and tags together have over 65,535 bytes; this many tags of this length have not,
+/// each character escaped. What a page of somebody else's says may be of any length.
+constexpr std::size_t longest_tag_value = 1000;
+
+/// Never in the middle of a UTF-8 character.
+std::string_view cut(std::string_view value) {
+  if (value.size() <= longest_tag_value) return value;
+  std::size_t end = longest_tag_value;
+  while (end > longest_tag_value - 4 && (static_cast<unsigned char>(value[end]) & 0xc0) == 0x80) --end;
+  return value.substr(0, end);
+}
+
 template <class T>
 void append_number(std::string& out, T value) {
   std::array<char, 32> digits;
@@ -106,7 +118,7 @@ InfluxPoint::~InfluxPoint() {
 InfluxPoint& InfluxPoint::tag(std::string_view key, std::string_view value) {
   assert(!has_field_ && tag_count_ < max_tags);
   refuse_unless(is_valid_name(key));
-  value = without_trailing_backslashes(value);
+  value = without_trailing_backslashes(cut(value));
   if (!value.empty()) tags_[tag_count_++] = {key, value};
   return *this;
 }

@@ -22,7 +22,8 @@ enum class PointResult : std::uint8_t {
 /// stays. Allocates nothing but the buffer's growth. Escaping and refusals as InfluxDB 1.6 was seen to need them:
 ///   - names: empty, "time", beginning with '_' or '#', or with a backslash or a control character are refused;
 ///   - tag values: line break, tab and form feed become \n \r \t \f (two characters), other control characters '_';
-///     trailing backslashes are cut off; what is empty then is left out. A repeated tag key keeps its first value;
+///     what is longer than 1,000 bytes is cut at a character, then trailing backslashes are cut off; what is empty then
+///     is left out. A repeated tag key keeps its first value;
 ///   - numbers: a NaN or infinite field is left out; integers carry the suffix i; doubles are printed shortest.
 class InfluxPoint {
  public:

@@ -1,13 +1,21 @@
 #!/usr/bin/env python3
 """A hostile target and hostile names: whatever they say, the database gets the measurements, tags and fields that it should."""
+import csv
 import http.server
+import itertools
 import json
+import sys
 import threading
+import time
 
 import harness
+from exposition import Page
 from harness import load, run_dir
 from influxd import Influxd
 from line_protocol import points
+from observe_test import page_server
+from prometheus_test import Pulled
+from statsd_receivers import Recorder
 
 DB = "llm"
 MEASUREMENTS = {"llm_request", "llm_interval", "llm_hdr", "llm_event", "llm_load", "exporter"}
@@ -88,6 +96,102 @@ class Injection(harness.Test):
             request = by_id[row["id"]]
             self.assertEqual(row["error"], request["error"])
             self.assertEqual((row["entry"], row["model"]), (request["entry"], request["model"].rstrip("\\")))
+
+
+SAID = [text.replace("\r", "") for text in EVIL]  # the format of pages has no word for a carriage return
+
+
+def label(text):
+    """As a page of Prometheus has it."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def hostile_page(turn):
+    """A GPU exporter's and a server's page in one: whose names are, each, one of SAID."""
+    lines = []
+    for i, text in enumerate(SAID):
+        gpu = f'gpu="{i}",UUID="{label(SAID[-1 - i])}",Hostname="{label(text)}",modelName="{label(text)}"'
+        lines += [f"DCGM_FI_DEV_GPU_UTIL{{{gpu}}} {turn % 100}", f"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{{{gpu}}} {turn * 1000}",
+                  f'refserver_requests_running{{model="{i}{label(text)}"}} {turn % 7}']
+    return 200, "\n".join(lines) + "\n"
+
+
+class HostilePages(harness.Test):
+    """What a GPU exporter and a server say becomes tags and labels: it stays in them, in every view at once."""
+
+    @classmethod
+    def setUpClass(cls):
+        turns = itertools.count(1)
+        with harness.Server(ttft="2ms", gap="1ms") as server, page_server(lambda: hostile_page(next(turns))) as url, Influxd() as influx, \
+                Recorder() as recorder, run_dir() as out:
+            flags = ("--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 2, "--warmup", "0s", "--duration", "3s",
+                     "--max-new-tokens", 3, "--gpu-source", f"dcgm:{url}", "--scrape", url, "--influx", f"{influx.url}/{DB}", "--statsd", recorder.address,
+                     "--metrics-linger", "0s")
+            with Pulled(out, *flags) as run:
+                cls.page = Page("")
+                while run.process.poll() is None and "llm_gpu_utilization_percent" not in cls.page.families:
+                    cls.page = run.page()
+                    time.sleep(0.1)
+                cls.run_ = run.end()
+            cls.summary = cls.run_.summary
+            cls.lines = recorder.lines()  # each is a StatsD line, or this raises
+            cls.stored = {name: influx.rows(f'SELECT * FROM "{name}"', DB) for name in ("gpu", "llm_server")}
+            cls.tags = {name: {row["tagKey"] for row in influx.rows(f'SHOW TAG KEYS FROM "{name}"', DB)} for name in cls.stored}
+            cls.measurements = {row["name"] for row in influx.rows("SHOW MEASUREMENTS", DB)}
+            cls.file = list(points((out / "points.lp").read_bytes().decode()))
+
+    def test_the_database(self):
+        self.assertEqual(self.measurements - MEASUREMENTS, {"gpu", "llm_server"})
+        account = self.summary["exporters"]["influx"]
+        self.assertEqual((account["offered"], account["rejected"], account["spilled"]), (account["stored"], 0, 0), account)
+        self.assertLessEqual(self.tags["gpu"], {"run", "host", "gpu", "uuid"})
+        self.assertLessEqual(self.tags["llm_server"], {"run", "target", "model"})
+        self.assertEqual({row["gpu"] for row in self.stored["gpu"]}, {str(i) for i in range(len(EVIL))})
+        self.assertEqual(len({row["model"] for row in self.stored["llm_server"]}), len(EVIL))
+        for name in ("gpu", "llm_server"):
+            self.assertEqual(len(self.stored[name]), sum(measurement == name for measurement, *_ in self.file))
+
+    def test_the_page_of_the_generator(self):
+        self.assertTrue(all(name.startswith("llm_") for name in self.page.families))
+        gpus = {dict(labels)["gpu"]: dict(labels) for name, labels in self.page.samples if name == "llm_gpu_utilization_percent"}
+        self.assertEqual(set(gpus), {str(i) for i in range(len(EVIL))})
+        self.assertTrue([gpus[str(i)]["host"] for i in range(len(SAID))] == SAID)
+
+    def test_statsd(self):
+        self.assertTrue(self.lines and all(line.name.startswith("llm.") for line in self.lines))
+
+    def test_the_summary(self):
+        gpus = {gpu["gpu"]: gpu for gpu in self.summary["observed"]["gpus"]}
+        self.assertTrue([gpus[str(i)]["host"] for i in range(len(SAID))] == SAID)
+
+
+class Tables(harness.Test):
+    """Texts of 64 KB and what ends cells, lines and strings, from the target through requests.jsonl into a table."""
+
+    def test_every_request_is_one_row_and_one_line(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with run_dir() as out:
+            try:
+                out.parent.mkdir(exist_ok=True)
+                (out.parent / "hostile.json").write_text(json.dumps(scenario(f"http://127.0.0.1:{server.server_port}")))
+                run = load(out, out.parent / "hostile.json")
+            finally:
+                server.shutdown()
+                server.server_close()
+            done = harness.loadgen("export", out, "--csv", out.parent / "table.csv")
+            self.assertEqual(done.code, 0, done)
+            csv.field_size_limit(sys.maxsize)
+            with open(out.parent / "table.csv", newline="") as file:
+                rows = list(csv.DictReader(file))
+            requests = run.requests  # each line is one JSON object, or this raises
+            self.assertEqual((len(rows), len(requests)), (160, 160))
+            for row, request in zip(rows, requests):
+                self.assertEqual((row["index"], row["entry"], row["model"], row["error"]),
+                                 (str(request["index"]), request["entry"], request["model"], request["error"]))
+            for name in ("run.hlog", "mix.hlog"):
+                tags = {line.split(",")[0] for line in (out / name).read_text().splitlines() if line.startswith("Tag=")}
+                self.assertTrue(all(tag.isprintable() for tag in tags), tags)
 
 
 if __name__ == "__main__":

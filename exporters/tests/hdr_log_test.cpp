@@ -37,6 +37,19 @@ TEST(HdrLog, lines_are_golden) {
                      "\nTag=a__b_c;d=e,0.000,1.000,0.000," + encode_hdr_base64(HdrHistogram()) + "\n");
 }
 
+TEST(HdrLog, hostile_tags_stay_one_tag_of_one_line) {
+  const HdrHistogram h;
+  for (const std::string& tag : {std::string(65536, ','), std::string(65536, 'x') + "\n1.0,1.0,1.0,AAAA",
+                                 std::string("a,Tag=b,1\r\n#[x]"), std::string("\"q\" \xe2\x80\xa8\x7f\0z", 10)}) {
+    std::string out;
+    append_hdr_log_line(out, tag, {0, 1000}, h);
+    EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 1);
+    EXPECT_EQ(std::count(out.begin(), out.end(), ','), 4) << "the tag, and three between four columns";
+    EXPECT_TRUE(out.starts_with("Tag=") && out.ends_with("\n"));
+    EXPECT_TRUE(std::none_of(out.begin(), out.end() - 1, [](char c) { return static_cast<unsigned char>(c) < 0x20; }));
+  }
+}
+
 std::string output_of(const std::string& command) {
   std::string out;
   FILE* pipe = popen(command.c_str(), "r");

@@ -82,6 +82,24 @@ TEST(InfluxPoint, tags_cannot_break_out_of_their_line) {
             "m,t=C:\\dir f=1i 1\n");
 }
 
+TEST(InfluxPoint, long_tags_are_cut_so_that_the_point_is_taken) {
+  const std::string longest(1000, 'x');
+  for (const std::string& more : {std::string("x"), std::string(65536, ','), std::string("\xf0\x9f\x98\x80")})
+    EXPECT_EQ(line([&](InfluxPoint& p) { p.tag("t", longest + more).field("f", 1); }), "m,t=" + longest + " f=1i 1\n");
+  const std::string emoji = std::string(998, 'x') + "\xf0\x9f\x98\x80";
+  EXPECT_EQ(line([&](InfluxPoint& p) { p.tag("t", emoji).field("f", 1); }),
+            "m,t=" + std::string(998, 'x') + " f=1i 1\n");
+  EXPECT_EQ(line([&](InfluxPoint& p) { p.tag("t", std::string(999, 'x') + "\\yy").field("f", 1); }),
+            "m,t=" + std::string(999, 'x') + " f=1i 1\n");
+  const std::string worst(70'000, ' ');
+  const std::string whole = line([&](InfluxPoint& p) {
+    for (char key = 'a'; key < static_cast<char>('a' + InfluxPoint::max_tags); ++key)
+      p.tag(std::string_view("abcdefghijklmnopqrstuvwxyz").substr(static_cast<std::size_t>(key - 'a'), 1), worst);
+    p.field("f", 1);
+  });
+  EXPECT_LT(whole.size(), 65'535U);
+}
+
 TEST(InfluxPoint, refuses_names_that_would_be_misread) {
   for (const std::string& name :
        std::vector<std::string>{"", "#m", "_m", "time", "a\\b", "a\nb", "a\tb", std::string("a\0b", 3)}) {

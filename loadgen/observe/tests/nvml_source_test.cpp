@@ -134,6 +134,13 @@ TEST(NvmlLibrary, SaysInOneLineWhyThereIsNone) {
   EXPECT_THAT(error_of(whole), HasSubstr("nvmlInit_v2: Driver Not Loaded (9)"));
 }
 
+TEST(NvmlLibrary, IsLookedForWhereWslHasItToo) {
+  const auto library = NvmlLibrary::open(nullptr);
+  if (library) GTEST_SKIP() << "this machine has a driver";
+  EXPECT_THAT(library.error(), AllOf(HasSubstr("libnvidia-ml.so.1: cannot open"),
+                                     HasSubstr("; /usr/lib/wsl/lib/libnvidia-ml.so.1: cannot open")));
+}
+
 TEST(NvmlLibrary, MachinesWithoutGpusAreNoSource) {
   Fake fake;
   fake.set("gpus", 0);
