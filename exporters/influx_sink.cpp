@@ -1,29 +1,34 @@
 #include "exporters/influx_sink.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <mutex>
 #include <random>
+#include <thread>
 #include <utility>
 
 #include "exporters/gzip.hpp"
 #include "exporters/spill_file.hpp"
-#include "exporters/worker_sink.hpp"
 
 namespace exporters {
 namespace {
 
-class InfluxSink final : public WorkerSink {
+using Clock = std::chrono::steady_clock;
+
+class InfluxSink final : public Sink {
  public:
   InfluxSink(const InfluxTarget& target, const InfluxSinkOptions& options)
-      : WorkerSink(options.drain_timeout),
-        name_("InfluxDB " + target.url.text()),
+      : name_("InfluxDB " + target.url.text()),
         write_path_(write_path(target)),
         compression_(target.compression),
         options_(options),
         queue_(options.batch),
         spill_(options.spill_file),
         client_({target.url.server(), credentials_for(target), target.request_timeout,
-                 [this] { return is_out_of_time(); }}) {
-    start();
-  }
+                 [this] { return is_out_of_time(); }}),
+        worker_([this] { run(); }) {}
 
   ~InfluxSink() override { finish(); }
 
@@ -50,10 +55,25 @@ class InfluxSink final : public WorkerSink {
             spilled.stored, spilled.dropped, first_error_.empty() ? spilled.first_error : first_error_};
   }
 
+  SinkAccount finish() noexcept override {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (!stopping_) deadline_ = Clock::now() + options_.drain_timeout;
+      stopping_ = true;
+    }
+    wake_.notify_one();
+    if (worker_.joinable()) worker_.join();
+    SinkAccount settled = account();
+    assert(settled.is_settled());
+    return settled;
+  }
+
  private:
   // ---- the worker thread
 
-  void run() override {
+  void run() {
+    // Rendering and sending can wait; whoever produces the points may be measuring.
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
     while (auto batch = next_batch()) deliver(std::move(*batch));
   }
 
@@ -146,7 +166,11 @@ class InfluxSink final : public WorkerSink {
   const Compression compression_;
   const InfluxSinkOptions options_;
 
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
   BatchQueue queue_;
+  bool stopping_ = false;
+  Clock::time_point deadline_ = Clock::time_point::max();
   std::uint64_t offered_ = 0, stored_ = 0, rejected_ = 0;
   std::string first_error_;
 
@@ -157,6 +181,8 @@ class InfluxSink final : public WorkerSink {
   std::optional<std::string> given_up_;  ///< why the server will never accept anything
   std::minstd_rand random_{std::random_device{}()};
   std::uniform_real_distribution<double> uniform_{0.0, 1.0};
+
+  std::thread worker_;  // last: it uses all of the above
 };
 
 }  // namespace

@@ -37,6 +37,7 @@ struct Arguments {
   Text shard, start_at, start_file, truth, slowest;
   Text server, true_ttft, true_gap;
   std::vector<std::string> merged;
+  Text grafana_url;  // of a merge; a run has it among its exports
   bool allow_degraded = false;
   bool quiet = false, dry_run = false;
   Text probe_target, probe_timeout;
@@ -159,6 +160,8 @@ void add_others(CLI::App& app, Arguments& arguments) {
   add_text(doctor, "SCENARIO", arguments.file, "FILE", "Scenario file (default: 1,000 connections)", "Scenario");
   CLI::App& calibrate =
       *app.add_subcommand("calibrate", "The planned load against a server of known times")->footer(calibrate_footer);
+  add_text(merge, "--grafana-url", arguments.grafana_url, "URL",
+           "Put links to this run in Grafana into summary.json and report.html", "Merge");
   add_text(calibrate, "SCENARIO", arguments.file, "FILE", "Scenario file", "Scenario");
   add_load_flags(calibrate, arguments.flags);
   add_text(calibrate, "--server", arguments.server, "PROGRAM", "refserver to start (default: the one beside loadgen)",
@@ -303,8 +306,13 @@ Command make_merge(const Arguments& arguments) {
     return bad_usage("loadgen merge: name run directories, as in 'loadgen merge runs/big --out runs/big/merged'\n");
   if (!arguments.out || arguments.out->empty())
     return bad_flag("--out", "is missing: the run folder of the whole, as in --out runs/big/merged");
-  return MergeCommand{arguments.merged, *arguments.out,
-                      arguments.allow_degraded ? Degraded::judge : Degraded::leave_open};
+  MergeCommand command{arguments.merged, *arguments.out,
+                       arguments.allow_degraded ? Degraded::judge : Degraded::leave_open, std::nullopt};
+  if (!arguments.grafana_url) return command;
+  auto url = parse_grafana_url(*arguments.grafana_url);
+  if (!url) return bad_flag("--grafana-url", url.error());
+  command.grafana_url = std::move(*url);
+  return command;
 }
 
 Command make_export(const Arguments& arguments) {

@@ -52,6 +52,7 @@ struct MergeCommand {
   std::vector<std::string> directories;
   std::filesystem::path out_dir;
   Degraded degraded = Degraded::leave_open;
+  std::optional<GrafanaUrl> grafana_url;  ///< where the dashboards are
 };
 
 /// `loadgen doctor [SCENARIO]`

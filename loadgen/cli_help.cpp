@@ -103,6 +103,7 @@ Example
 const char* const merge_footer = R"(
 Reads shard.json of every run directory, adds up counters and histograms, and judges
 gates and the generator on the whole: percentiles are those of all requests together.
+What shards read of GPUs and servers counts too, a page that several looked at once.
 A shard that was killed counts with its last checkpoint and makes the run degraded.
 Exit codes: those of a run; 5 if part of the plan is missing, 65 if the shards are not
 of one run, 73 if the run folder holds a result already.

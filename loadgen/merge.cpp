@@ -9,7 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "loadgen/export/final_table.hpp"
+#include "loadgen/export/grafana_links.hpp"
 #include "loadgen/export/merged_logs.hpp"
+#include "loadgen/export/observed_json.hpp"
 #include "loadgen/export/report.hpp"
 #include "loadgen/export/report_data.hpp"
 #include "loadgen/export/run_directory.hpp"
@@ -98,7 +100,9 @@ Result<void, std::string> write_results(const fs::path& out, const ShardResult& 
   auto document = summary_document(scenario, summary, files);
   document["scenario"] = nlohmann::ordered_json::parse(first.scenario_document);  // all of it, as the shards had it
   if (auto written = write_whole_file(out / run_file::summary, render_json(document)); !written) return written;
-  return write_whole_file(out / run_file::report, render_report(report_document(document, scenario, merged.totals)));
+  auto data = report_document(document, scenario, merged.totals);
+  data["observed"] = observed_timelines(summary.observed);
+  return write_whole_file(out / run_file::report, render_report(data));
 }
 
 Result<std::vector<ShardResult>, std::string> read_shards(const std::vector<fs::path>& directories) {
@@ -138,7 +142,8 @@ ExitCode run_merge(const MergeCommand& command) {
   auto files = write_series(command.out_dir, *merged);
   if (!files) return complain(ExitCode::error, files.error());
   const HostFacts several{"several machines, see shards", "", "", 0};
-  const Summary summary = summarize_merged(*scenario, *merged, several, command.degraded);
+  Summary summary = summarize_merged(*scenario, *merged, several, command.degraded);
+  if (command.grafana_url) summary.links = grafana_links(*command.grafana_url, merged->totals.facts);
   const auto written = write_results(command.out_dir, first, *scenario, *merged, summary, std::move(*files));
   const Colour colour = isatty(STDOUT_FILENO) != 0 ? Colour::ansi : Colour::none;
   fmt::print("{}\nresults: {}\n", render_final_table(*scenario, summary, colour), command.out_dir.string());

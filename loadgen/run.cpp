@@ -219,7 +219,7 @@ ExitCode run_load(RunCommand command) {
     summary.warnings.push_back(warning);
   if (command.truth_in_answers) summary.truth = answered_truth(truth, outlets.damaged_truths());
   if (command.truth_file) summary.truth = compare_with_truth(*command.truth_file, run_id, truth);
-  const auto finished = (*exports)->finish(plan.scenario(), totals, summary);
+  const auto finished = (*exports)->finish(plan.scenario(), totals, observations, summary);
   const Colour colour = isatty(STDOUT_FILENO) != 0 ? Colour::ansi : Colour::none;
   fmt::print("{}\nresults: {}\n", render_final_table(plan.scenario(), summary, colour),
              command.exports.out_dir.string());

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """GPUs and servers looked at during runs, end to end: a library that says what NVML would, pages that a small server of ours
 writes, and refserver's own page, whose figures must be those that the run stored."""
+import concurrent.futures
 import contextlib
 import http.server
 import re
@@ -180,6 +181,52 @@ class ObserveTest(harness.Test):
             gpu = run.summary["observed"]["gpus"][0]
             self.assertEqual((gpu["uuid"], gpu["host"], gpu["source"]), ("GPU-d", "node", url))
             self.assertAlmostEqual(gpu["energy_j"], 900, delta=250)
+
+    def test_a_page_that_stops_changing_decides_nothing(self):
+        labels = 'gpu="0",UUID="GPU-d",Hostname="node"'
+        page = (f"DCGM_FI_DEV_GPU_UTIL{{{labels}}} 91\nDCGM_FI_DEV_FB_USED{{{labels}}} 4000\n"
+                f"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{{{labels}}} 5000000\n")
+        with page_server(lambda: (200, page)) as url, harness.run_dir() as out:
+            run = self.run_with(out, "--gpu-source", f"dcgm:{url}", "--scrape", "target", "--gate", "mean(gpu.utilization) > 80",
+                                "--gate", "gpu.joules_per_token < 2", "--gate", "max(gpu.memory_used_mib) < 100", "--gate", "max(server.waiting) < 100")
+            self.assertCode(run, 2)
+            gates = run.summary["gates"]
+            self.assertEqual([gate["status"] for gate in gates], ["inconclusive", "inconclusive", "fail", "pass"])
+            self.assertEqual(gates[0]["value"], 91)
+            self.assertIn("did not change for 3 s", gates[0]["note"])
+            frozen, alive = run.summary["observed"]["sources"]
+            self.assertEqual((frozen["stale"], alive["stale"]), (True, False))
+            self.assertAlmostEqual(frozen["unchanged_s"], 3, delta=0.1)
+            self.assertGreaterEqual(frozen["last_change_age_s"], 3)
+            self.assertLess(alive["last_change_age_s"], 3)
+            self.assertEqual(sum("may be old" in warning for warning in run.summary["warnings"]), 1)
+
+    def test_what_shards_read_counts_in_the_merge(self):
+        """Two processes on one machine: its GPUs and the server are there once, and the gates are judged on both processes' tokens."""
+        start = int(time.time()) + 4
+        flags = ("--start-at", start, "--gpu-source", "nvml", "--scrape", "target", "--gate", "max(gpu.memory_used_mib) < 7152",
+                 "--gate", "gpu.joules_per_token < 1000000", "--gate", "max(server.running, model=qwen2) <= 4", "--gate", "max(gpu.temperature_c) < 10")
+        env = {"LOADGEN_NVML_LIBRARY": str(FAKE_NVML)}
+        with harness.run_dir() as out, concurrent.futures.ThreadPoolExecutor(2) as pool:
+            jobs = [pool.submit(self.run_with, out, *flags, "--shard", f"{i}/2", env=env) for i in range(2)]
+            self.assertEqual([job.result().code in (2, 4) for job in jobs], [True, True], jobs[0].result())
+            run = harness.loadgen("merge", out, "--out", out.parent / "whole", "--grafana-url", "http://grafana.example:3000/")
+            run.out = out.parent / "whole"
+            self.assertCode(run, 2)
+            self.assertEqual([gate["status"] for gate in run.summary["gates"]], ["pass", "pass", "pass", "fail"])
+            observed = run.summary["observed"]
+            self.assertEqual([source["name"] for source in observed["sources"]], ["nvml", self.server.url + "/metrics"])
+            self.assertEqual([gpu["gpu"] for gpu in observed["gpus"]], ["0"])
+            self.assertAlmostEqual(observed["gpus"][0]["energy_j"], 600, delta=150)
+            parts = [harness.Run(0, "", "", out / f"shard-{i}").summary["observed"]["output_tokens"] for i in range(2)]
+            self.assertEqual(observed["output_tokens"], sum(parts))
+            self.assertTrue(all(parts))
+            self.assertIn('"metric":"memory_used_mib"', (run.out / "report.html").read_text())
+            link = run.summary["links"]["grafana_run"]
+            self.assertRegex(link, rf"^http://grafana\.example:3000/d/plumbline-run\?from={start}\d\d\d&to=\d{{13}}&var-run={run.summary['run_id']}$")
+        refused = harness.loadgen("merge", "x", "--out", "y", "--grafana-url", "grafana:3000")
+        self.assertEqual(refused.code, 64)
+        self.assertIn("--grafana-url", refused.stderr)
 
     def test_pages_that_are_none(self):
         answers = {"refused": (404, "not here"), "malformed": (200, "<html>hello</html>\n"), "foreign": (200, "up 1\n")}

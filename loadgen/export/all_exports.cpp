@@ -70,10 +70,11 @@ class Composite final : public AllExports {
     for (const auto& part : parts_) part->on_checkpoint(scenario, totals);
   }
 
-  Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) override {
+  Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, const Observations& observations,
+                                   Summary& summary) override {
     Result<void, std::string> result;
     for (const auto& part : parts_)
-      if (auto finished = part->finish(scenario, totals, summary); !finished) result = finished;
+      if (auto finished = part->finish(scenario, totals, observations, summary); !finished) result = finished;
     if (page_ != nullptr) page_->show_accounts(summary.exporters);
     return result;
   }

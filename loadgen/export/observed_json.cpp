@@ -92,7 +92,10 @@ Json observed_document(const ObservedSummary& observed) {
                        {"open", source.is_open},
                        {"failed", source.failed},
                        {"first_error", source.first_error},
-                       {"notes", source.notes}});
+                       {"notes", source.notes},
+                       {"unchanged_s", source.unchanged ? number(source.unchanged->longest_s) : Json(nullptr)},
+                       {"last_change_age_s", source.unchanged ? number(source.unchanged->age_s) : Json(nullptr)},
+                       {"stale", source.unchanged && source.unchanged->is_stale}});
   for (const ObservedSubject& subject : observed.subjects) {
     if (subject.subject.kind == Subject::Kind::gpu) {
       gpus.push_back(gpu_json(subject));

@@ -53,7 +53,7 @@ class PulledPage final : public PrometheusExport {
 
   void on_checkpoint(const Scenario&, const RunTotals&) override {}
 
-  Result<void, std::string> finish(const Scenario&, const RunTotals&, Summary& summary) override {
+  Result<void, std::string> finish(const Scenario&, const RunTotals&, const Observations&, Summary& summary) override {
     summary.exporters["prometheus"] = account();
     const std::scoped_lock lock(mutex_);
     page_.end(summary);

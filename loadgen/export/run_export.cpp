@@ -63,11 +63,13 @@ class DirectoryExport final : public RunExport {
   void on_observed(const RunFacts& facts, const std::vector<SubjectReading>& readings) override;
   void on_event(const RunFacts& facts, std::int64_t at_ns, const std::string& kind, const std::string& text) override;
   void on_checkpoint(const Scenario& scenario, const RunTotals& totals) override;
-  Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) override;
+  Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, const Observations& observations,
+                                   Summary& summary) override;
   std::map<std::string, ExportAccount> accounts() const override;
 
  private:
-  Result<void, std::string> write_results(const RunTotals& totals, const Summary& summary);
+  Result<void, std::string> write_results(const RunTotals& totals, const Observations& observations,
+                                          const Summary& summary);
   Result<void, std::string> open_file(Output& output);
   void begin_logs(const RunFacts& facts);
   void write_points(const Batch& batch);
@@ -245,7 +247,8 @@ std::vector<std::string> DirectoryExport::file_names(const Summary& summary) con
   return names;
 }
 
-Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTotals& totals, Summary& summary) {
+Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTotals& totals,
+                                                  const Observations& observations, Summary& summary) {
   begin_logs(totals.facts);
   if (grafana_url_) summary.links = grafana_links(*grafana_url_, totals.facts);
   if (has_points()) {
@@ -258,11 +261,12 @@ Result<void, std::string> DirectoryExport::finish(const Scenario&, const RunTota
   close_outputs(summary);
   count_stored(totals.facts, summary);
   has_slowest_ = totals.slowest.limit() > 0;
-  return write_results(totals, summary);
+  return write_results(totals, observations, summary);
 }
 
 /// The shard last: where it is, all of the result is.
-Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals, const Summary& summary) {
+Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals, const Observations& observations,
+                                                         const Summary& summary) {
   const auto document = summary_document(scenario_, summary, file_names(summary));
   auto data = report_document(document, scenario_, totals);
   data["observed"] = observed_timelines(summary.observed);
@@ -271,7 +275,7 @@ Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals
       {run_file::summary, render_json(document)},
       {run_file::report, report},
       {run_file::slowest, has_slowest_ ? slowest_lines(scenario_, totals.slowest) : ""},
-      {run_file::shard, shard_text(make_shard_result(scenario_, totals, summary))}};
+      {run_file::shard, shard_text(make_shard_result(scenario_, totals, observations, summary))}};
   for (const auto& [name, text] : files) {
     if (name == run_file::slowest && !has_slowest_) continue;
     if (auto written = write_whole_file(dir_ / name, text); !written) return written;
@@ -283,7 +287,7 @@ Result<void, std::string> DirectoryExport::write_results(const RunTotals& totals
 
 void DirectoryExport::on_checkpoint(const Scenario& scenario, const RunTotals& totals) {
   const Summary nothing;
-  ShardResult part = make_shard_result(scenario, totals, nothing);
+  ShardResult part = make_shard_result(scenario, totals, {}, nothing);
   part.is_complete = false;
   // Losing a checkpoint loses nothing as long as the run gets to its end; the next one says whether it can be written.
   (void)write_whole_file(dir_ / run_file::shard_part, shard_text(part));

@@ -48,7 +48,8 @@ class RunExport {
 
   /// Drains every exporter (bounded wait), fills `summary.exporters`, then writes summary.json and report.html.
   /// The error names the file and the cause.
-  virtual Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals, Summary& summary) = 0;
+  virtual Result<void, std::string> finish(const Scenario& scenario, const RunTotals& totals,
+                                           const Observations& observations, Summary& summary) = 0;
 
   /// What became so far of what each exporter was given, by its name in summary.json.
   virtual std::map<std::string, ExportAccount> accounts() const { return {}; }

@@ -12,6 +12,7 @@
 #include "loadgen/export/plan_hash.hpp"
 #include "loadgen/export/sha256.hpp"
 #include "loadgen/export/shard_members.hpp"
+#include "loadgen/export/shard_observations.hpp"
 #include "loadgen/export/summary_json.hpp"
 
 namespace loadgen {
@@ -106,7 +107,8 @@ Json series_json(const std::vector<SeriesPoint>& series) {
 
 }  // namespace
 
-ShardResult make_shard_result(const Scenario& scenario, const RunTotals& totals, const Summary& summary) {
+ShardResult make_shard_result(const Scenario& scenario, const RunTotals& totals, const Observations& observations,
+                              const Summary& summary) {
   ShardResult shard;
   shard.plan_hash = plan_hash(scenario, totals.facts.shards, totals.facts.start_at_ns);
   shard.version = PLUMBLINE_VERSION;
@@ -121,6 +123,7 @@ ShardResult make_shard_result(const Scenario& scenario, const RunTotals& totals,
   shard.reasons = summary.validity.reasons;
   shard.clock = clock_state();
   shard.totals = totals;
+  shard.observations = observations;
   return shard;
 }
 
@@ -145,7 +148,8 @@ std::string shard_text(const ShardResult& shard) {
       {"facts", facts_json(shard.totals.facts)},
       {"health", health_json(shard.totals.health)},
       {"series", series_json(shard.totals.series)},
-      {"entries", std::move(entries)}};
+      {"entries", std::move(entries)},
+      {"observed", shard_observations_json(shard.observations)}};
   std::string text = render_json_line(document);
   text.pop_back();  // the checksum covers everything before itself
   const std::string sum = sha256_hex(text);

@@ -7,14 +7,15 @@
 #include <string_view>
 
 #include "loadgen/plan/scenario.hpp"
-#include "loadgen/record/shard_result.hpp"
 #include "loadgen/result.hpp"
+#include "loadgen/summarize/shard_result.hpp"
 #include "loadgen/summarize/summary.hpp"
 
 namespace loadgen {
 
 /// What this process found, as a shard: who it is, its clock, its own verdict.
-ShardResult make_shard_result(const Scenario& scenario, const RunTotals& totals, const Summary& summary);
+ShardResult make_shard_result(const Scenario& scenario, const RunTotals& totals, const Observations& observations,
+                              const Summary& summary);
 
 std::string shard_text(const ShardResult& shard);
 

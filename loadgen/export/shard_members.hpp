@@ -8,7 +8,7 @@
 
 namespace loadgen {
 
-inline constexpr const char* shard_schema = "plumbline-shard-1";
+inline constexpr const char* shard_schema = "plumbline-shard-2";
 inline constexpr std::string_view shard_checksum_key = ",\"sha256\":\"";
 
 template <class Owner, class Value>

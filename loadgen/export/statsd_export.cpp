@@ -68,7 +68,8 @@ class StatsdExport final : public RunExport {
   void on_event(const RunFacts&, std::int64_t, const std::string&, const std::string&) override {}
   void on_checkpoint(const Scenario&, const RunTotals&) override {}
 
-  Result<void, std::string> finish(const Scenario&, const RunTotals& totals, Summary& summary) override {
+  Result<void, std::string> finish(const Scenario&, const RunTotals& totals, const Observations&,
+                                   Summary& summary) override {
     Batch batch;
     renderer_.append_end(batch, totals.facts);
     sink_->write(std::move(batch));

@@ -34,6 +34,7 @@ SourceLog log_of_page(const MetricsPage& page, Subject::Kind kind) {
   SourceLog log;
   log.name = page.url;
   log.kind = kind;
+  log.is_page = true;
   log.is_open = true;
   return log;
 }

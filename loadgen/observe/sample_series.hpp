@@ -19,6 +19,7 @@ struct SampleSeries {
 struct SourceLog {
   std::string name;  ///< nvml, or the URL of a page
   Subject::Kind kind = Subject::Kind::gpu;
+  bool is_page = false;                    ///< others renew it, or do not; a driver is asked itself
   bool is_open = false;                    ///< false: nothing was ever read, `first_error` says why
   std::vector<std::int64_t> failed_at_ns;  ///< monotonic: looks that gave less than everything
   std::string first_error;

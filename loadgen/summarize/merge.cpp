@@ -8,6 +8,8 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "loadgen/summarize/merge_observations.hpp"
+
 namespace loadgen {
 namespace {
 
@@ -56,6 +58,13 @@ void shift(RunTotals& totals, std::int64_t by_ns) {
     if (entry.first_send_ns != 0) entry.first_send_ns += by_ns;
     if (entry.last_token_ns != 0) entry.last_token_ns += by_ns;
   }
+}
+
+void shift(Observations& observations, std::int64_t by_ns) {
+  for (SourceLog& source : observations.sources)
+    for (std::int64_t& stamp : source.failed_at_ns) stamp += by_ns;
+  for (SampleSeries& series : observations.series)
+    for (Reading& reading : series.readings) reading.at_ns += by_ns;
 }
 
 void add_facts(RunFacts& sum, const RunFacts& facts) {
@@ -238,24 +247,23 @@ Result<MergedRun, std::string> merge_shards(std::vector<ShardResult> shards) {
   for (std::size_t i = 0; i < kept.size(); ++i) {
     run.notes.push_back(note_of(kept[i]));
     judge_shard(run, kept[i]);
-    shift(kept[i].totals, start_ns - kept[i].totals.facts.mono_start_ns);
+    const std::int64_t by_ns = start_ns - kept[i].totals.facts.mono_start_ns;
+    shift(kept[i].totals, by_ns);
+    shift(kept[i].observations, by_ns);
     if (i == 0) {
       run.totals = kept[i].totals;
     } else {
       add_totals(run.totals, kept[i].totals);
     }
   }
+  run.observations = merge_observations(kept);
   note_missing(run, run.totals.facts.shards);
   run.totals.settle();
   return run;
 }
 
 Summary summarize_merged(const Scenario& scenario, const MergedRun& merged, const HostFacts& host, Degraded degraded) {
-  Summary summary = summarize(scenario, merged.totals, host);
-  for (std::size_t i = 0; i < scenario.gates.size(); ++i) {
-    if (std::holds_alternative<ObservedTerm>(scenario.gates[i].term))
-      summary.gates[i].note = "a merged run has no readings of GPUs and servers; each shard's own summary has its own";
-  }
+  Summary summary = summarize(scenario, merged.totals, host, merged.observations);
   summary.shards = merged.notes;
   summary.degraded = merged.degraded;
   summary.validity.status = std::max(summary.validity.status, merged.worst);

@@ -5,14 +5,15 @@
 #include <string>
 #include <vector>
 
-#include "loadgen/record/shard_result.hpp"
 #include "loadgen/result.hpp"
+#include "loadgen/summarize/shard_result.hpp"
 #include "loadgen/summarize/summary.hpp"
 
 namespace loadgen {
 
 struct MergedRun {
   RunTotals totals;                   ///< on the clock of the first shard present
+  Observations observations;          ///< of all shards, by that clock; what several looked at is there once
   std::vector<ShardNote> notes;       ///< one for each shard there should be
   std::vector<std::string> degraded;  ///< why the plan is not covered; empty: all of it is
   std::vector<std::string> warnings;

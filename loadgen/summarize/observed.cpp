@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <numeric>
 
-#include "loadgen/summarize/observed_window.hpp"
-
 namespace loadgen {
 namespace {
 
@@ -86,14 +84,15 @@ ObservedSubject summarize_series(const SampleSeries& series, const Window& windo
   return result;
 }
 
-ObservedSource summarize_source(const SourceLog& log, const Window& window) {
+ObservedSource summarize_source(const Observations& observations, const SourceLog& log, const Window& window) {
   const auto in_window = [&](std::int64_t at) { return at >= window.begin_ns && at < window.end_ns; };
   return {log.name,
           log.is_open,
           log.is_targets,
           static_cast<std::uint64_t>(std::count_if(log.failed_at_ns.begin(), log.failed_at_ns.end(), in_window)),
           log.first_error,
-          log.notes};
+          log.notes,
+          unchanged_in(observations, log, window)};
 }
 
 void add_energy(ObservedSummary& summary) {
@@ -117,7 +116,8 @@ ObservedSummary summarize_observed(const Observations& observations, const Windo
   ObservedSummary summary;
   summary.window_s = window.seconds();
   summary.output_tokens = output_tokens;
-  for (const SourceLog& log : observations.sources) summary.sources.push_back(summarize_source(log, window));
+  for (const SourceLog& log : observations.sources)
+    summary.sources.push_back(summarize_source(observations, log, window));
   for (const SampleSeries& series : observations.series) {
     const auto log = std::find_if(observations.sources.begin(), observations.sources.end(),
                                   [&](const SourceLog& source) { return source.name == series.subject.source; });
@@ -137,6 +137,9 @@ std::vector<std::string> observed_warnings(const ObservedSummary& observed) {
       warnings.push_back(fmt::format("{} gave less than everything at {} looks in the window: {}", source.name,
                                      source.failed, source.first_error));
     }
+    if (source.unchanged && source.unchanged->is_stale)
+      warnings.push_back(fmt::format("{} did not change for {:.3g} s of the window: what it says may be old",
+                                     source.name, source.unchanged->longest_s));
   }
   return warnings;
 }

@@ -10,6 +10,7 @@
 
 #include "loadgen/observe/sample_series.hpp"
 #include "loadgen/record/interval.hpp"
+#include "loadgen/summarize/observed_window.hpp"
 
 namespace loadgen {
 
@@ -49,6 +50,7 @@ struct ObservedSource {
   std::uint64_t failed = 0;  ///< looks in the window that gave less than everything
   std::string first_error;
   std::vector<std::string> notes;
+  std::optional<Unchanged> unchanged;  ///< of a page that was read
 };
 
 struct ObservedSummary {

@@ -102,6 +102,18 @@ Finding check_increase(const Scope& scope, const std::optional<double>& increase
                                info(scope.term.metric).name));
 }
 
+/// Why what the source of a series said in the window cannot be believed; empty: nothing speaks against it.
+std::string staleness(const Scope& scope, const SampleSeries& series) {
+  for (const SourceLog& log : scope.observations.sources) {
+    if (log.name != series.subject.source || log.kind != series.subject.kind) continue;
+    const auto unchanged = unchanged_in(scope.observations, log, scope.window);
+    if (unchanged && unchanged->is_stale)
+      return fmt::format("{} did not change for {:.3g} s of the window: what it says may be old", log.name,
+                         unchanged->longest_s);
+  }
+  return "";
+}
+
 /// Energy of one GPU: from its counter, or added up from its power.
 std::optional<double> energy_of(const SampleSeries& series, const Window& window) {
   return ever_has(series, ObservedMetric::gpu_energy_j) ? increase_in(series, ObservedMetric::gpu_energy_j, window)
@@ -116,7 +128,7 @@ Finding check_ratio(const Scope& scope, const SampleSeries& series, ObservedMetr
   return decided(scope, scale * *above / *below);
 }
 
-Finding check_series(const Scope& scope, const SampleSeries& series) {
+Finding check_values(const Scope& scope, const SampleSeries& series) {
   switch (scope.term.metric) {
     case ObservedMetric::gpu_energy_j:
       return check_increase(scope, energy_of(series, scope.window));
@@ -131,6 +143,13 @@ Finding check_series(const Scope& scope, const SampleSeries& series) {
   }
   if (info(scope.term.metric).kind == ObservedKind::level) return check_level(scope, series);
   return check_increase(scope, increase_in(series, scope.term.metric, scope.window));
+}
+
+Finding check_series(const Scope& scope, const SampleSeries& series) {
+  Finding finding = check_values(scope, series);
+  std::string stale = staleness(scope, series);
+  if (stale.empty() || finding.status == Status::inconclusive || stays_failed(scope, finding)) return finding;
+  return {Status::inconclusive, finding.value, std::move(stale)};
 }
 
 /// What a series must ever have had for a gate on `metric` to be about it.
@@ -186,6 +205,7 @@ Finding check_joules_per_token(const Scope& scope, const std::vector<const Sampl
   for (const SampleSeries* gpu : gpus) {
     const auto energy = energy_of(*gpu, scope.window);
     if (!energy) return undecided(fmt::format("the energy of {} in the window is not known", name_of(gpu->subject)));
+    if (std::string stale = staleness(scope, *gpu); !stale.empty()) return undecided(std::move(stale));
     sum += *energy;
   }
   if (scope.output_tokens == 0) return undecided("no output token was received in the window");

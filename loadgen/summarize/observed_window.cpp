@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::int64_t widest_gap_ns = 5'000'000'000;
 constexpr std::int64_t near_ns = 1'000'000'000;
+constexpr double stale_after_s = 60;  ///< twice of what NVIDIA's exporter takes between two looks of its own
 
 struct Point {
   std::int64_t at_ns = 0;
@@ -49,6 +50,33 @@ std::vector<Point> line_over(const SampleSeries& series, ObservedMetric metric, 
   return line;
 }
 
+bool is_same(const Reading& a, const Reading& b) {
+  for (std::size_t i = 0; i < read_metric_count; ++i) {
+    const auto metric = static_cast<ObservedMetric>(i);
+    if (a.values.has(metric) != b.values.has(metric)) return false;
+    if (a.values.has(metric) && a.values[metric] != b.values[metric]) return false;
+  }
+  return a.throttle == b.throttle && a.knows_throttle == b.knows_throttle;
+}
+
+struct Changes {
+  std::optional<std::int64_t> first_seen_ns;
+  std::vector<std::int64_t> at_ns;  ///< in order: readings that differ from the one before of the same subject
+};
+
+Changes changes_of(const Observations& observations, const SourceLog& log) {
+  Changes changes;
+  for (const SampleSeries& series : observations.series) {
+    if (series.subject.source != log.name || series.subject.kind != log.kind || series.readings.empty()) continue;
+    const std::int64_t first_ns = series.readings.front().at_ns;
+    changes.first_seen_ns = std::min(changes.first_seen_ns.value_or(first_ns), first_ns);
+    for (std::size_t i = 1; i < series.readings.size(); ++i)
+      if (!is_same(series.readings[i - 1], series.readings[i])) changes.at_ns.push_back(series.readings[i].at_ns);
+  }
+  std::sort(changes.at_ns.begin(), changes.at_ns.end());
+  return changes;
+}
+
 }  // namespace
 
 std::vector<double> values_in(const SampleSeries& series, ObservedMetric metric, const Window& window) {
@@ -83,6 +111,27 @@ std::optional<double> integral_in(const SampleSeries& series, ObservedMetric met
     area += (line[i].value + line[i - 1].value) / 2 * static_cast<double>(length_ns) * 1e-9;
   }
   return area;
+}
+
+std::optional<Unchanged> unchanged_in(const Observations& observations, const SourceLog& log, const Window& window) {
+  if (!log.is_page) return std::nullopt;
+  const Changes changes = changes_of(observations, log);
+  if (!changes.first_seen_ns || *changes.first_seen_ns >= window.end_ns) return std::nullopt;
+  Unchanged result;
+  std::int64_t last_in_window = window.begin_ns, newest = *changes.first_seen_ns;
+  bool any_in_window = false;
+  for (const std::int64_t at : changes.at_ns) {
+    if (at >= window.end_ns) break;
+    newest = at;
+    if (at < window.begin_ns) continue;
+    any_in_window = true;
+    result.longest_s = std::max(result.longest_s, static_cast<double>(at - last_in_window) * 1e-9);
+    last_in_window = at;
+  }
+  result.longest_s = std::max(result.longest_s, static_cast<double>(window.end_ns - last_in_window) * 1e-9);
+  result.age_s = static_cast<double>(window.end_ns - newest) * 1e-9;
+  result.is_stale = !any_in_window || result.longest_s > stale_after_s;
+  return result;
 }
 
 bool covers(std::uint64_t readings, const Window& window) {

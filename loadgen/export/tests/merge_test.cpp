@@ -118,6 +118,35 @@ TEST(Merge, GatesAreJudgedOnTheWhole) {
   EXPECT_EQ(whole.verdict, Verdict::pass);
 }
 
+TEST(Merge, ReadingsOfAnyShardDecideGates) {
+  ShardedRun run = two_entries();
+  run.shards = 2;
+  run.scenario.gates = {*parse_gate("max(gpu.memory_used_mib) < 100")};
+  std::vector<ShardResult> shards = run.results();
+  const Summary unseen = summarize_merged(run.scenario, merged(shards), {}, Degraded::leave_open);
+  EXPECT_EQ(unseen.verdict, Verdict::inconclusive);
+  EXPECT_THAT(unseen.gates.at(0).note, HasSubstr("--gpu-source"));
+
+  SourceLog nvml;
+  nvml.name = "nvml";
+  nvml.is_open = true;
+  SampleSeries series;
+  series.subject.source = "nvml";
+  const Window& window = shards[1].totals.facts.window;  // of a clock an hour ahead of the first shard's
+  for (std::int64_t at = window.begin_ns - sample::second; at <= window.end_ns; at += sample::second) {
+    Reading reading;
+    reading.at_ns = at;
+    reading.values.set(ObservedMetric::gpu_memory_used_mib, at < window.begin_ns ? 500 : 99);
+    series.readings.push_back(reading);
+  }
+  shards[1].observations = {{nvml}, {series}};
+  const Summary seen = summarize_merged(run.scenario, merged(shards), {}, Degraded::leave_open);
+  EXPECT_EQ(seen.verdict, Verdict::pass) << seen.gates.at(0).note;
+  EXPECT_EQ(seen.gates.at(0).value, 99) << "what was read before the window does not count";
+  ASSERT_EQ(seen.observed.subjects.size(), 1U);
+  EXPECT_EQ(seen.observed.subjects[0].readings, 16U);
+}
+
 TEST(Merge, AMissingShardMakesItDegraded) {
   ShardedRun run = two_entries();
   run.shards = 4;

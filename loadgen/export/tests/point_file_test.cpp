@@ -123,7 +123,7 @@ class RequestFileTest : public PointFileTest {
     for (const Interval& interval : run.intervals) (*made)->on_interval(run.scenario, run.facts, interval);
     const RunTotals totals = run.totals();
     Summary summary = summarize(run.scenario, totals, {});
-    ASSERT_TRUE((*made)->finish(run.scenario, totals, summary).has_value());
+    ASSERT_TRUE((*made)->finish(run.scenario, totals, {}, summary).has_value());
   }
 };
 

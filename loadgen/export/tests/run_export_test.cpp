@@ -56,7 +56,7 @@ struct RunExportTest : testing::Test {
     for (const Interval& interval : run.intervals) (*made)->on_interval(run.scenario, run.facts, interval);
     const RunTotals totals = run.totals();
     Summary summary = summarize(run.scenario, totals, {});
-    const auto finished = (*made)->finish(run.scenario, totals, summary);
+    const auto finished = (*made)->finish(run.scenario, totals, {}, summary);
     EXPECT_TRUE(finished.has_value()) << finished.error();
     return summary;
   }
@@ -167,7 +167,7 @@ TEST_F(RunExportTest, AWriteErrorAtTheEndNamesTheFile) {
   ASSERT_TRUE(made.has_value()) << made.error();
   std::filesystem::remove_all(scratch / "out");
   Summary summary;
-  const auto finished = (*made)->finish(run.scenario, run.totals(), summary);
+  const auto finished = (*made)->finish(run.scenario, run.totals(), {}, summary);
   ASSERT_FALSE(finished.has_value());
   EXPECT_THAT(finished.error(), HasSubstr("summary.json"));
   EXPECT_THAT(finished.error(), HasSubstr("No such file"));

@@ -76,7 +76,7 @@ struct ShardedRun {
       record_thread(plan, control, {shard, shards, thread, threads}, totals);
     totals.settle();
     const Summary summary = summarize(scenario, totals, {});
-    return make_shard_result(scenario, totals, summary);
+    return make_shard_result(scenario, totals, {}, summary);
   }
 
   std::vector<ShardResult> results() const {

@@ -122,6 +122,38 @@ TEST(ObservedGate, ASourceThatWentAwayDecidesOnlyWhatItSaw) {
   EXPECT_EQ(check("max(gpu.memory_used_mib) < 100", nearly_all).status, Status::pass) << "one reading fell on an edge";
 }
 
+/// Readings of one GPU from a page.
+Observations on_page(ObservedMetric metric, const std::vector<double>& values, double from_s = 10.2) {
+  Observations all = of({series_of(gpu("0"), metric, values, from_s)});
+  all.sources[0].is_page = true;
+  return all;
+}
+
+TEST(ObservedGate, APageThatDoesNotChangeDecidesNothing) {
+  const std::vector<double> frozen(14, 50);
+  for (const char* text : {"max(gpu.memory_used_mib) < 100", "mean(gpu.memory_used_mib) > 10"}) {
+    const GateResult result = check(text, on_page(memory, frozen, 8.2));
+    EXPECT_EQ(result.status, Status::inconclusive) << text;
+    EXPECT_EQ(result.value, 50) << "what it said is shown";
+    EXPECT_THAT(result.note, HasSubstr("nvml did not change for 10 s of the window"));
+    EXPECT_EQ(check(text, of({series_of(gpu("0"), memory, frozen, 8.2)})).status, Status::pass) << "a driver is asked";
+  }
+  EXPECT_EQ(check("max(gpu.memory_used_mib) < 50", on_page(memory, frozen, 8.2)).status, Status::fail)
+      << "what was seen was seen";
+  EXPECT_EQ(check("max(gpu.memory_used_mib) < 101", on_page(memory, rising)).status, Status::pass);
+  std::vector<double> late = frozen;
+  late[1] = 49;  // before the window alone
+  EXPECT_EQ(check("max(gpu.memory_used_mib) < 100", on_page(memory, late, 8.2)).status, Status::inconclusive);
+  late[7] = 49;
+  EXPECT_EQ(check("max(gpu.memory_used_mib) < 100", on_page(memory, late, 8.2)).status, Status::pass);
+}
+
+TEST(ObservedGate, AFrozenCounterIsNotZeroEnergy) {
+  const std::vector<double> frozen(14, 5000);
+  for (const char* text : {"gpu.energy_j < 1", "gpu.joules_per_token < 2"})
+    EXPECT_EQ(check(text, on_page(ObservedMetric::gpu_energy_j, frozen, 8.2)).status, Status::inconclusive) << text;
+}
+
 TEST(ObservedGate, MustHoldForEachGpuUnlessOneIsNamed) {
   const Observations two =
       of({series_of(gpu("0"), memory, rising), series_of(gpu("1"), memory, std::vector<double>(10, 500))});
