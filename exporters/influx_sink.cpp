@@ -1,34 +1,29 @@
 #include "exporters/influx_sink.hpp"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <condition_variable>
-#include <mutex>
 #include <random>
-#include <thread>
 #include <utility>
 
 #include "exporters/gzip.hpp"
 #include "exporters/spill_file.hpp"
+#include "exporters/worker_sink.hpp"
 
 namespace exporters {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-class InfluxSink final : public Sink {
+class InfluxSink final : public WorkerSink {
  public:
   InfluxSink(const InfluxTarget& target, const InfluxSinkOptions& options)
-      : name_("InfluxDB " + target.url.text()),
+      : WorkerSink(options.drain_timeout),
+        name_("InfluxDB " + target.url.text()),
         write_path_(write_path(target)),
         compression_(target.compression),
         options_(options),
         queue_(options.batch),
         spill_(options.spill_file),
         client_({target.url.server(), credentials_for(target), target.request_timeout,
-                 [this] { return is_out_of_time(); }}),
-        worker_([this] { run(); }) {}
+                 [this] { return is_out_of_time(); }}) {
+    start();
+  }
 
   ~InfluxSink() override { finish(); }
 
@@ -55,25 +50,10 @@ class InfluxSink final : public Sink {
             spilled.stored, spilled.dropped, first_error_.empty() ? spilled.first_error : first_error_};
   }
 
-  SinkAccount finish() noexcept override {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (!stopping_) deadline_ = Clock::now() + options_.drain_timeout;
-      stopping_ = true;
-    }
-    wake_.notify_one();
-    if (worker_.joinable()) worker_.join();
-    SinkAccount settled = account();
-    assert(settled.is_settled());
-    return settled;
-  }
-
  private:
   // ---- the worker thread
 
-  void run() {
-    // Rendering and sending can wait; whoever produces the points may be measuring.
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
+  void run() override {
     while (auto batch = next_batch()) deliver(std::move(*batch));
   }
 
@@ -166,11 +146,7 @@ class InfluxSink final : public Sink {
   const Compression compression_;
   const InfluxSinkOptions options_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
   BatchQueue queue_;
-  bool stopping_ = false;
-  Clock::time_point deadline_ = Clock::time_point::max();
   std::uint64_t offered_ = 0, stored_ = 0, rejected_ = 0;
   std::string first_error_;
 
@@ -181,8 +157,6 @@ class InfluxSink final : public Sink {
   std::optional<std::string> given_up_;  ///< why the server will never accept anything
   std::minstd_rand random_{std::random_device{}()};
   std::uniform_real_distribution<double> uniform_{0.0, 1.0};
-
-  std::thread worker_;  // last: it uses all of the above
 };
 
 }  // namespace

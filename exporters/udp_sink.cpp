@@ -4,28 +4,24 @@
 #include <linux/errqueue.h>
 #include <netinet/ip.h>
 #include <poll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <condition_variable>
 #include <cstring>
 #include <deque>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "exporters/datagrams.hpp"
 #include "exporters/token_bucket.hpp"
+#include "exporters/worker_sink.hpp"
 
 namespace exporters {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t burst = 16;              ///< datagrams per call of the kernel
 constexpr std::size_t remembered = 4 * burst;  ///< sent ones whose refusal may still come
@@ -72,10 +68,12 @@ class UdpSocket {
   int error_ = 0;
 };
 
-class UdpSink final : public Sink {
+class UdpSink final : public WorkerSink {
  public:
   UdpSink(const HostPort& where, UdpSocket socket, const UdpSinkOptions& options)
-      : name_("UDP " + where.text()), options_(options), socket_(std::move(socket)), worker_([this] { run(); }) {}
+      : WorkerSink(options.drain_time), name_("UDP " + where.text()), options_(options), socket_(std::move(socket)) {
+    start();
+  }
   ~UdpSink() override { finish(); }
 
   std::string describe() const override { return name_; }
@@ -99,23 +97,8 @@ class UdpSink final : public Sink {
     return account_;
   }
 
-  SinkAccount finish() noexcept override {
-    {
-      const std::scoped_lock lock(mutex_);
-      if (!stopping_) deadline_ = Clock::now() + options_.drain_time;
-      stopping_ = true;
-    }
-    wake_.notify_one();
-    if (worker_.joinable()) worker_.join();
-    SinkAccount settled = account();
-    assert(settled.is_settled());
-    return settled;
-  }
-
  private:
-  void run() {
-    // Whoever produces the records may be measuring; this can wait.
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 10);
+  void run() override {
     TokenBucket pace(options_.datagrams_per_second, burst, Clock::now());
     while (wait_for_work()) {
       const std::size_t allowed = pace.available(Clock::now());
@@ -215,16 +198,10 @@ class UdpSink final : public Sink {
   const UdpSinkOptions options_;
   const UdpSocket socket_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
   std::deque<Datagram> queue_;
   std::size_t queued_bytes_ = 0;
-  bool stopping_ = false;
-  Clock::time_point deadline_ = Clock::time_point::max();
   SinkAccount account_;
   std::deque<std::size_t> last_sent_;  ///< records of the last datagrams that left
-
-  std::thread worker_;  // last: it uses all of the above
 };
 
 }  // namespace
