@@ -80,7 +80,7 @@ Example
 
 const char* const doctor_footer = R"(
 Looks at descriptors, local ports and those in TIME_WAIT, the listen backlog, cores
-and CPU quota, clock source, governor, stolen time and other load, and says for each
+and CPU quota, clock source, timers, governor, stolen time and other load, and says for each
 whether it does for the load, and how to raise what does not; also which GPUs NVML
 finds, for --gpu-source nvml. Before every run the
 hard limits are looked at too; what is short stands among the run's warnings.

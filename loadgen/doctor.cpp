@@ -48,7 +48,9 @@ ExitCode run_doctor(const DoctorCommand& command) {
       "for {} connections at a time{}\n\n", needs.all_connections,
       command.scenario ? ", as " + command.scenario->source + " asks" : "; name a scenario to judge another load");
   bool is_short = false;
-  for (const ReadinessCheck& check : check_readiness(read_host_limits(), needs)) {
+  HostLimits limits = read_host_limits();
+  limits.sleeps = time_sleeps();
+  for (const ReadinessCheck& check : check_readiness(limits, needs)) {
     is_short = is_short || check.status == Status::short_of;
     fmt::print("  {}{}{}{}\n", pad_right(word(check.status), 9), pad_right(check.name, 16), pad_right(check.found, 40),
                check.needed);

@@ -1,11 +1,15 @@
 // One small file after the other.
 #include "loadgen/export/host_limits.hpp"
 
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
+#include <vector>
 
 #include "loadgen/export/host_facts.hpp"
 
@@ -82,7 +86,42 @@ std::optional<double> load_average(const fs::path& path) {
   return words >> minute ? std::optional(minute) : std::nullopt;
 }
 
+/// The least timer slack that this thread gets, nanoseconds; it is left as it was.
+std::optional<std::uint64_t> least_timer_slack_ns() {
+  const int before = ::prctl(PR_GET_TIMERSLACK);
+  if (before <= 0) return std::nullopt;
+  ::prctl(PR_SET_TIMERSLACK, 1UL);
+  const int least = ::prctl(PR_GET_TIMERSLACK);
+  ::prctl(PR_SET_TIMERSLACK, static_cast<unsigned long>(before));
+  return least > 0 ? std::optional(static_cast<std::uint64_t>(least)) : std::nullopt;
+}
+
+std::int64_t nanoseconds_of(const timespec& t) {
+  return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
+}
+
 }  // namespace
+
+SleepError time_sleeps() {
+  constexpr std::size_t sleeps = 200;
+  constexpr long length_ns = 1'000'000;
+  std::vector<double> late_us;
+  // On a thread of its own, whose slack nobody has to put back.
+  std::thread([&late_us] {
+    ::prctl(PR_SET_TIMERSLACK, 1UL);
+    for (std::size_t i = 0; i < sleeps; ++i) {
+      timespec at{};
+      ::clock_gettime(CLOCK_MONOTONIC, &at);
+      const std::int64_t due = nanoseconds_of(at) + length_ns;
+      at = {static_cast<time_t>(due / 1'000'000'000), static_cast<long>(due % 1'000'000'000)};
+      ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
+      ::clock_gettime(CLOCK_MONOTONIC, &at);
+      late_us.push_back(static_cast<double>(nanoseconds_of(at) - due) / 1000);
+    }
+  }).join();
+  std::sort(late_us.begin(), late_us.end());
+  return {late_us[sleeps / 2 - 1], late_us[sleeps * 99 / 100 - 1]};
+}
 
 HostLimits read_host_limits(const fs::path& root) {
   HostLimits limits;
@@ -96,6 +135,7 @@ HostLimits read_host_limits(const fs::path& root) {
   limits.load_average = load_average(root / "proc/loadavg");
   limits.clock_source = first_line(root / "sys/devices/system/clocksource/clocksource0/current_clocksource");
   limits.governor = read_host_facts(root).governor;
+  limits.timer_slack_ns = least_timer_slack_ns();
   limits.cores = std::max(1U, std::thread::hardware_concurrency());
   return limits;
 }

@@ -63,6 +63,23 @@ ReadinessCheck check_clock(const HostLimits& limits) {
       is_slow ? "echo tsc > /sys/devices/system/clocksource/clocksource0/current_clocksource, if it is offered" : ""};
 }
 
+/// Requests of an open loop leave when a timer says so. The median is the kernel's doing, the tail that of other load.
+ReadinessCheck check_timers(const HostLimits& limits) {
+  constexpr double late_limit_us = 200;
+  const std::string needed = fmt::format("1 ns, sleeps end ≤ {:g} ms late", late_limit_us / 1000);
+  if (!limits.timer_slack_ns) return {Status::unknown, "timer_slack", "unknown", needed, ""};
+  std::string found = fmt::format("{} ns", *limits.timer_slack_ns);
+  if (const auto& late = limits.sleeps)
+    found += fmt::format(", late by {:.2f} ms (p99 {:.2f})", late->p50 / 1000, late->p99 / 1000);
+  if (*limits.timer_slack_ns > 1) {
+    return {Status::short_of, "timer_slack", found, needed,
+            "let the sandbox of this process allow prctl(PR_SET_TIMERSLACK): sends are late by up to the slack"};
+  }
+  const bool late = limits.sleeps && limits.sleeps->p50 > late_limit_us;
+  return {late ? Status::short_of : Status::ok, "timer_slack", found, needed,
+          late ? "a kernel with high-resolution timers (highres=on), and no other program on these cores" : ""};
+}
+
 ReadinessCheck check_cores(const HostLimits& limits, const LoadNeeds& needs) {
   const double cores = std::min<double>(limits.cores, limits.cpu_quota.value_or(limits.cores));
   const bool enough = cores >= needs.threads;
@@ -135,8 +152,8 @@ LoadNeeds needs_of(const Scenario& scenario, std::uint32_t shards, nanoseconds a
 
 std::vector<ReadinessCheck> check_readiness(const HostLimits& limits, const LoadNeeds& needs) {
   return {check_files(limits, needs), check_ports(limits, needs), check_backlog(limits, needs),
-          check_cores(limits, needs), check_clock(limits),        check_governor(limits),
-          check_steal(limits),        check_other_load(limits)};
+          check_cores(limits, needs), check_clock(limits),        check_timers(limits),
+          check_governor(limits),     check_steal(limits),        check_other_load(limits)};
 }
 
 }  // namespace loadgen

@@ -11,6 +11,11 @@
 
 namespace loadgen {
 
+/// How much later than asked a sleep ended, microseconds.
+struct SleepError {
+  double p50 = 0, p99 = 0;
+};
+
 /// What the machine allows; absent where it could not be read.
 struct HostLimits {
   std::optional<std::uint64_t> open_files;      ///< descriptors of this process, after raising its soft limit
@@ -20,6 +25,8 @@ struct HostLimits {
   std::optional<double> cpu_quota;              ///< cores that the cgroup allows; absent: no limit
   std::optional<double> steal_share;            ///< of the time since boot, taken by the hypervisor
   std::optional<double> load_average;           ///< of the last minute
+  std::optional<std::uint64_t> timer_slack_ns;  ///< the least this process may ask for
+  std::optional<SleepError> sleeps;             ///< how late short sleeps end; absent: not tried
   std::string clock_source, governor;           ///< empty: unknown
   unsigned cores = 1;
 };

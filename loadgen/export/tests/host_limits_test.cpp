@@ -2,6 +2,7 @@
 #include "loadgen/export/host_limits.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -57,6 +58,16 @@ TEST_F(HostLimitsTest, WhatIsNotThereOrStrangeStaysAbsent) {
   put("proc/stat", "cpu 1 2\n");
   const HostLimits strange = read_host_limits(root_);
   EXPECT_FALSE(strange.local_ports || strange.time_wait || strange.steal_share);
+}
+
+TEST_F(HostLimitsTest, TheTimersOfThisProcessAreTriedAndLeftAlone) {
+  const int before = ::prctl(PR_GET_TIMERSLACK);
+  EXPECT_EQ(read_host_limits(root_).timer_slack_ns, 1U);
+  EXPECT_EQ(::prctl(PR_GET_TIMERSLACK), before);
+  const SleepError late = time_sleeps();
+  EXPECT_GT(late.p50, 0) << "no sleep ends before its time";
+  EXPECT_LE(late.p50, late.p99);
+  EXPECT_EQ(::prctl(PR_GET_TIMERSLACK), before);
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ HostLimits good() {
   limits.listen_backlog = 4096;
   limits.steal_share = 0.001;
   limits.load_average = 0.5;
+  limits.timer_slack_ns = 1;
+  limits.sleeps = SleepError{60, 4000};
   limits.clock_source = "tsc";
   limits.governor = "performance";
   limits.cores = 4;
@@ -53,6 +55,8 @@ TEST(Readiness, EachShortageIsNamedWithItsFix) {
       {"cpu", [](HostLimits& l) { l.cores = 1; }, "fewer --threads"},
       {"cpu", [](HostLimits& l) { l.cpu_quota = 2.5; }, "remove the CPU limit"},
       {"clock_source", [](HostLimits& l) { l.clock_source = "hpet"; }, "current_clocksource"},
+      {"timer_slack", [](HostLimits& l) { l.timer_slack_ns = 50'000; }, "PR_SET_TIMERSLACK"},
+      {"timer_slack", [](HostLimits& l) { l.sleeps->p50 = 1000; }, "high-resolution timers"},
       {"governor", [](HostLimits& l) { l.governor = "powersave"; }, "cpupower"},
       {"steal", [](HostLimits& l) { l.steal_share = 0.05; }, "other guests"},
       {"other_load", [](HostLimits& l) { l.load_average = 3.9; }, "stop other programs"},
