@@ -111,6 +111,11 @@ void add_run(CLI::App& app, Arguments& arguments) {
   add_text(run, "--scenario", flags.scenario, "WORD",
            "qa, summarize or rewrite: chooses default prompts; sent on the gateway", what);
   add_texts(run, "--prompt", flags.prompts, "TEXT", "Prompt; may be repeated (default: built-in ones)", what);
+  add_text(run, "--prompt-tokens", flags.prompt_tokens, "N",
+           "Make up a prompt of so many tokens for each request, or of a drawn number: uniform(16, 256), ...", what);
+  add_text(run, "--tokenizer", flags.tokenizer, "DIR",
+           "Count the tokens of made-up prompts as the tokenizer.json there does (default: words of one token)",
+           "Scenario");
   run.add_flag_callback(
          "--stream", [&flags] { flags.stream = true; }, "Ask for server-sent events")
       ->group(what);

@@ -17,6 +17,8 @@ void add_network_flags(CLI::App& app, NetworkFlags& flags) {
   };
   add_many("--header", flags.headers, "'NAME: VALUE'",
            "Extra header; ${env:NAME} and ${file:PATH} in the value are looked up; may be repeated");
+  add("--api-key-file", flags.api_key_file, "FILE",
+      "Send the first line of this file as 'authorization: Bearer KEY' (default: LOADGEN_API_KEY, if it is set)");
   add("--host", flags.host, "HOST[:PORT]", "Name in the Host header and in TLS, instead of the target's");
   add("--ca-file", flags.ca_file, "FILE", "TLS: trust these certificates (PEM) instead of the system's");
   add("--client-cert", flags.client_certificate, "FILE", "TLS: certificate of our own (PEM, chain included)");

@@ -356,6 +356,22 @@ class Network(harness.Test):
                     self.assertIn("bad key", (out / "requests.jsonl").read_text())
                     self.assertNothingHolds(out, SECRET)
                     self.assertNotIn(SECRET, run.stdout + run.stderr)
+            for flags, env in [(("--api-key-file", key), {}), ((), {"LOADGEN_API_KEY": SECRET}),
+                               (("--api-key-file", key), {"LOADGEN_API_KEY": "another key"})]:
+                with self.subTest(flags=flags, env=env), run_dir() as out:
+                    run = self.drive(out, server.url, *flags, "--prompt", "echo the key", env=env, requests=5)
+                    self.assertEqual(server.requests[-1][1]["authorization"], "Bearer " + SECRET, run)
+                    self.assertNothingHolds(out, SECRET)
+                    self.assertNotIn(SECRET, run.stdout + run.stderr)
+            with run_dir() as out:  # a header of its own wins over the environment
+                self.drive(out, server.url, "--header", "authorization: Basic abc", env={"LOADGEN_API_KEY": SECRET}, requests=1)
+                self.assertEqual(server.requests[-1][1]["authorization"], "Basic abc")
+            for flags, env, says in [(("--api-key-file", key, "--header", "Authorization: x"), {}, "excludes --header"),
+                                     (("--api-key-file", pathlib.Path(folder) / "nowhere"), {}, "cannot be read"),
+                                     ((), {"LOADGEN_API_KEY": "two\nlines"}, "LOADGEN_API_KEY")]:
+                run = loadgen("run", "--target", server.url, "--route", "tgi", "--concurrency", 1, "--requests", 1, *flags, env=env)
+                self.assertEqual(run.code, 64, run)
+                self.assertIn(says, run.stderr)
             run = loadgen("run", "--target", server.url, "--route", "tgi", "--concurrency", 1, "--requests", 1, "--header",
                           "authorization: Bearer ${env:NOT_SET_ANYWHERE}")
             self.assertEqual(run.code, 64)

@@ -92,8 +92,9 @@ struct RequestFacts {
   std::uint32_t output_tokens = 0;
   TokenSource token_source = TokenSource::none;
   std::optional<std::uint32_t> input_tokens;
-  std::uint32_t coalesced_events = 0;  ///< token events that shared a read with another
-  std::uint32_t index_breaks = 0;      ///< TGI: token events whose index does not follow that of the one before
+  std::uint32_t requested_input_tokens = 0;  ///< of a prompt that was made up; 0: it was given
+  std::uint32_t coalesced_events = 0;        ///< token events that shared a read with another
+  std::uint32_t index_breaks = 0;            ///< TGI: token events whose index does not follow that of the one before
   std::string finish_reason;
   std::string error_type;  ///< the server's own word, if any
   std::string error;       ///< one line for people

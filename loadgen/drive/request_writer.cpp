@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "loadgen/plan/endpoint_template.hpp"
+#include "loadgen/plan/made_prompts.hpp"
 
 namespace loadgen {
 namespace {
@@ -276,13 +277,17 @@ std::vector<RequestWriter::Piece> RequestWriter::cut(std::string body) {
 /// Once per request on the sending thread, so without a general formatter.
 void RequestWriter::write(const PlannedRequest& request, std::string& out) const {
   const Template& t = templates_[request.entry];
-  const std::string& prompt = t.prompts[request.prompt];
-  const bool nonce = plan_.scenario().nonce;
+  const MadePrompts* const made = plan_.scenario().mix[request.entry].made.get();
+  const std::string_view given = made != nullptr ? std::string_view() : t.prompts[request.prompt];
+  const bool nonce = made == nullptr && plan_.scenario().nonce;
+  const std::uint64_t seed = plan_.scenario().seed, words = plan_.words_index(request);
+  const std::size_t prompt_bytes = made != nullptr ? made->words->bytes(seed, words, request.prompt_tokens)
+                                                   : (nonce ? nonce_length : 0) + given.size();
   char digits[10];
   const std::string_view tokens(digits, std::to_chars(digits, digits + sizeof digits, request.tokens).ptr);
   std::size_t length = t.body_bytes;
   for (const Piece& piece : t.body) {
-    if (piece.next == Piece::Next::prompt) length += (nonce ? nonce_length : 0) + prompt.size();
+    if (piece.next == Piece::Next::prompt) length += prompt_bytes;
     if (piece.next == Piece::Next::tokens) length += tokens.size();
   }
   out.assign(t.head);
@@ -299,7 +304,8 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
     if (piece.next == Piece::Next::tokens) out += tokens;
     if (piece.next != Piece::Next::prompt) continue;
     if (nonce) append_nonce(out, request.nonce);
-    out += prompt;
+    if (made != nullptr) made->words->append(seed, words, request.prompt_tokens, out);
+    out += given;
   }
 }
 

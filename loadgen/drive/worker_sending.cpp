@@ -186,6 +186,7 @@ Worker::Impl::Request& Worker::Impl::prepare(std::uint64_t index, std::string& i
   request.record.index = index;
   request.record.entry = planned.entry;
   request.record.requested_tokens = planned.tokens;
+  request.record.requested_input_tokens = planned.prompt_tokens;
   request.slot = Request::no_slot;
   writer.write(planned, into);
   return request;

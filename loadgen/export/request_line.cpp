@@ -53,6 +53,7 @@ void append_request_line(std::string& out, const Scenario& scenario, const Reque
   line.object("metrics", [&](JsonObjectText& metrics) { fill_metrics(metrics, row.metrics); });
   line.number("requested_tokens", record.requested_tokens).number("output_tokens", record.output_tokens);
   if (record.input_tokens) line.number("input_tokens", *record.input_tokens);
+  if (record.requested_input_tokens > 0) line.number("requested_input_tokens", record.requested_input_tokens);
   line.text("token_source", label(record.token_source)).number("chunks", row.metrics.chunks);
   line.number("coalesced_events", record.coalesced_events);
   if (record.index_breaks > 0) line.number("index_breaks", record.index_breaks);

@@ -23,6 +23,8 @@ inline constexpr NamedMember<EntryTally, std::uint64_t> tally_counters[] = {
     {"input_tokens", &EntryTally::input_tokens},
     {"wasted_tokens", &EntryTally::wasted_tokens},
     {"requested_tokens", &EntryTally::requested_tokens},
+    {"requested_input_tokens", &EntryTally::requested_input_tokens},
+    {"told_input_tokens", &EntryTally::told_input_tokens},
     {"osl_mismatches", &EntryTally::osl_mismatches},
     {"unstreamed", &EntryTally::unstreamed},
     {"streamed", &EntryTally::streamed},

@@ -9,6 +9,7 @@
 #include "loadgen/export/wall_time.hpp"
 #include "loadgen/plan/endpoint_template.hpp"
 #include "loadgen/plan/length_draw.hpp"
+#include "loadgen/plan/made_prompts.hpp"
 
 namespace loadgen {
 namespace {
@@ -61,6 +62,8 @@ Json counts_json(const Counts& counts) {
           {"input_tokens", counts.input_tokens},
           {"wasted_tokens", counts.wasted_tokens},
           {"requested_tokens", counts.requested_tokens},
+          {"requested_input_tokens", counts.requested_input_tokens},
+          {"told_input_tokens", counts.told_input_tokens},
           {"osl_mismatches", counts.osl_mismatches},
           {"index_breaks", counts.index_breaks}};
 }
@@ -127,7 +130,9 @@ Json entry_json(const MixEntry& entry, double total_weight) {
           {"scenario", entry.scenario},
           {"headers", std::move(header_names)},
           {"parameters", parameters_json(entry.parameters)},
-          {"prompts", entry.prompts.size()}};
+          {"prompts", entry.prompts.size()},
+          {"prompt_tokens", entry.made ? Json(draw_text(entry.made->tokens)) : Json(nullptr)},
+          {"tokenizer", entry.made && !entry.made->tokenizer.empty() ? Json(entry.made->tokenizer) : Json(nullptr)}};
 }
 
 /// How certificates were judged; null where no target speaks TLS.

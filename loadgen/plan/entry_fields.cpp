@@ -7,15 +7,12 @@
 #include <array>
 #include <utility>
 
-#include "loadgen/plan/default_prompts.hpp"
 #include "loadgen/plan/endpoint_fields.hpp"
 #include "loadgen/plan/header_fields.hpp"
-#include "loadgen/plan/length_draw.hpp"
+#include "loadgen/plan/length_fields.hpp"
 #include "loadgen/plan/pattern.hpp"
-#include "loadgen/plan/prompts_file.hpp"
 #include "loadgen/plan/target.hpp"
 #include "loadgen/plan/text.hpp"
-#include "loadgen/plan/text_file.hpp"
 
 namespace loadgen {
 namespace {
@@ -23,7 +20,6 @@ namespace {
 constexpr TextRange name_text{64, TextRange::Kind::name};
 constexpr TextRange model_text{256, TextRange::Kind::line};
 constexpr TextRange url_text{2000, TextRange::Kind::line};
-constexpr std::size_t max_prompts = 10'000;
 
 std::optional<Target> read_target(const ObjectReader& object) {
   const auto url = object.text("target", url_text);
@@ -54,40 +50,12 @@ std::optional<Route> read_route(const ObjectReader& object) {
   return routes[*at];
 }
 
-/// A draw of lengths with what its file holds; nothing, with the error noted, if it makes no sense.
-std::shared_ptr<const LengthDraw> read_length_draw(const ObjectReader& reader, const char* key,
-                                                   const std::filesystem::path& folder) {
-  constexpr std::size_t histogram_bytes = 4 * 1024 * 1024;
-  const auto text = reader.text(key, {1000, TextRange::Kind::line});
-  if (!text) return nullptr;
-  const auto fail = [&](const std::string& why) {
-    reader.fail(key, why);
-    return nullptr;
-  };
-  auto draw = parse_length_draw(*text);
-  if (!draw) return fail(draw.error());
-  if (draw->kind == LengthDraw::Kind::histogram) {
-    const TextFile file = read_text_beside(folder, draw->file, histogram_bytes);
-    if (!file.error.empty()) return fail(fmt::format("'{}' {}", draw->file, file.error));
-    auto bins = parse_length_histogram(file.text);
-    if (!bins) return fail(fmt::format("'{}' {}", draw->file, bins.error()));
-    draw->bins = std::move(*bins);
-  }
-  return std::make_shared<const LengthDraw>(std::move(*draw));
-}
-
 /// One number for all requests, or a draw for each.
 void read_max_new_tokens(const ObjectReader& reader, const std::filesystem::path& folder, Parameters& parameters) {
-  constexpr const char* key = "max_new_tokens";
-  const Json* const value = reader.find(key);
-  if (value == nullptr) return;
-  parameters.drawn_tokens = nullptr;
-  if (value->is_string()) {
-    parameters.drawn_tokens = read_length_draw(reader, key, folder);
-    if (parameters.drawn_tokens) parameters.max_new_tokens = mean_of(*parameters.drawn_tokens);
-  } else if (const auto tokens = reader.integer(key, {1, longest_length})) {
-    parameters.max_new_tokens = static_cast<std::uint32_t>(*tokens);
-  }
+  auto draw = read_length(reader, "max_new_tokens", folder);
+  if (!draw) return;
+  parameters.max_new_tokens = mean_of(*draw);
+  parameters.drawn_tokens = is_fixed(*draw) ? nullptr : std::make_shared<const LengthDraw>(std::move(*draw));
 }
 
 Parameters read_parameters(const Document& document, const ObjectReader& object, const std::filesystem::path& folder,
@@ -120,23 +88,6 @@ Delivery read_delivery(const ObjectReader& entry, Route route) {
   }
   const bool streams_by_itself = route != Route::tgi && route != Route::gateway;
   return stream.value_or(streams_by_itself) ? Delivery::stream : Delivery::whole;
-}
-
-std::vector<std::string> read_prompts(const ObjectReader& reader, const MixEntry& entry,
-                                      const std::filesystem::path& folder) {
-  if (reader.has("prompts") && reader.has("prompts_file")) {
-    reader.fail("prompts_file", "excludes 'prompts'; keep one of them");
-    return {};
-  }
-  if (reader.has("prompts"))
-    return reader.texts("prompts", max_prompts, {1 << 20, TextRange::Kind::free}).value_or(std::vector<std::string>{});
-  if (!reader.has("prompts_file")) return default_prompts(entry.scenario, entry.route);
-  const auto file = reader.text("prompts_file", {1000, TextRange::Kind::line});
-  if (!file) return {};
-  auto prompts = read_prompts_file(folder, *file);
-  if (prompts) return std::move(*prompts);
-  reader.fail("prompts_file", prompts.error());
-  return {};
 }
 
 /// Whether the answer of a template's endpoint comes as events.
@@ -269,16 +220,19 @@ EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& 
   defaults.host = scenario.text("host", {300, TextRange::Kind::line}).value_or("");
   defaults.route = read_route(scenario);
   defaults.model = scenario.text("model", model_text).value_or("");
+  defaults.tokenizer = scenario.text("tokenizer", {4096, TextRange::Kind::line}).value_or("");
   defaults.headers = read_headers(scenario, {});
+  defaults.api_key = read_api_key(scenario);
   defaults.parameters = read_parameters(document, scenario, folder, {}, errors);
   return defaults;
 }
 
 MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,
-                        const std::filesystem::path& folder, ScenarioErrors& errors) {
-  const ObjectReader reader(document, pointer, errors,
-                            {"name", "weight", "model", "scenario", "route", "endpoint", "stream", "target", "host",
-                             "headers", "parameters", "expect", "prompts", "prompts_file"});
+                        const std::filesystem::path& folder, WordShelf& shelf, ScenarioErrors& errors) {
+  const ObjectReader reader(
+      document, pointer, errors,
+      {"name", "weight", "model", "scenario", "route", "endpoint", "stream", "target", "host", "headers", "parameters",
+       "expect", "prompts", "prompts_file", "prompt_tokens", "tokenizer"});
   MixEntry entry;
   if (!reader.is_mapping()) return entry;
   entry.name = reader.text("name", name_text).value_or("");
@@ -297,8 +251,9 @@ MixEntry read_mix_entry(const Document& document, const std::string& pointer, co
   entry.headers = read_headers(reader, defaults.headers);
   entry.parameters = read_parameters(document, reader, folder, defaults.parameters, errors);
   read_protocol(document, reader, defaults, folder, errors, entry);
+  add_missing_headers(entry.headers, defaults.api_key);
   entry.expect = read_expectation(document, reader, errors);
-  entry.prompts = read_prompts(reader, entry, folder);
+  read_prompts(reader, folder, defaults.tokenizer, shelf, entry);
   return entry;
 }
 

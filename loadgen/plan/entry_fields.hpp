@@ -6,6 +6,7 @@
 #include <string>
 
 #include "loadgen/plan/object_reader.hpp"
+#include "loadgen/plan/prompt_fields.hpp"
 #include "loadgen/plan/scenario.hpp"
 
 namespace loadgen {
@@ -17,7 +18,9 @@ struct EntryDefaults {
   std::shared_ptr<const EndpointTemplate> endpoint;
   std::string host;  ///< instead of the target's
   std::string model;
+  std::string tokenizer;  ///< of prompts that are made up
   Headers headers;
+  Headers api_key;  ///< of the environment
   Parameters parameters;
   bool has_target = false;  ///< a target was written, right or wrong: entries need not miss it
   bool has_route = false;
@@ -28,8 +31,9 @@ struct EntryDefaults {
 EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& scenario,
                                   const std::filesystem::path& folder, ScenarioErrors& errors);
 
-/// The entry at `pointer`. `folder` is where a prompts_file may lie; empty: nowhere. Check `errors` before using it.
+/// The entry at `pointer`. `folder` is where a prompts_file may lie; empty: nowhere. `shelf` keeps the tokenizers that
+/// were read. Check `errors` before using it.
 MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,
-                        const std::filesystem::path& folder, ScenarioErrors& errors);
+                        const std::filesystem::path& folder, WordShelf& shelf, ScenarioErrors& errors);
 
 }  // namespace loadgen

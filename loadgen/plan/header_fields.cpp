@@ -132,6 +132,15 @@ Headers read_headers(const ObjectReader& object, Headers headers) {
   return headers;
 }
 
+Headers read_api_key(const ObjectReader& object) {
+  const char* const key = std::getenv("LOADGEN_API_KEY");
+  if (key == nullptr || *key == '\0') return {};
+  auto value = resolve_header_value("Bearer ${env:LOADGEN_API_KEY}");
+  if (value) return {{"authorization", std::move(*value)}};
+  object.fail("headers", fmt::format("the environment variable 'LOADGEN_API_KEY' {}", value.error()));
+  return {};
+}
+
 void add_missing_headers(Headers& headers, const Headers& defaults) {
   for (const auto& header : defaults) {
     if (std::none_of(headers.begin(), headers.end(), same_name(header.first))) headers.push_back(header);

@@ -19,6 +19,10 @@ Headers read_headers(const ObjectReader& object, Headers headers);
 /// error names the variable or file, never what is in it.
 Result<std::string, std::string> resolve_header_value(std::string_view text);
 
+/// `authorization: Bearer` with the key in LOADGEN_API_KEY; none where that is not set. For entries that bring no
+/// authorization of their own.
+Headers read_api_key(const ObjectReader& object);
+
 /// Adds to `headers` those of `defaults` whose names they lack.
 void add_missing_headers(Headers& headers, const Headers& defaults);
 

@@ -17,6 +17,8 @@ enum class Draw : std::uint64_t {
   think_time = 5,
   owner = 6,
   output_tokens = 7,
+  prompt_tokens = 8,
+  prompt_words = 9,
 };
 
 constexpr std::uint64_t mix64(std::uint64_t x) noexcept {

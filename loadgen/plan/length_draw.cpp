@@ -91,6 +91,12 @@ double value_of(const LengthDraw& draw, KeyedStream& stream) noexcept {
 
 }  // namespace
 
+LengthDraw fixed_length(std::uint32_t tokens) {
+  LengthDraw draw;
+  draw.mean = draw.most = tokens;
+  return draw;
+}
+
 Result<LengthDraw, std::string> parse_length_draw(std::string_view text) {
   text = without_blanks(text);
   const auto call = text.empty() ? std::nullopt : draw_call_in(text);
@@ -128,7 +134,7 @@ std::string draw_text(const LengthDraw& draw) {
   const std::string limit = draw.most == longest_length ? "" : fmt::format(", {}", draw.most);
   switch (draw.kind) {
     case Kind::uniform:
-      return fmt::format("uniform({}, {})", draw.mean, draw.most);
+      return draw.mean == draw.most ? std::to_string(draw.mean) : fmt::format("uniform({}, {})", draw.mean, draw.most);
     case Kind::normal:
       return fmt::format("normal({}, {:g}{})", draw.mean, draw.cv, limit);
     case Kind::lognormal:

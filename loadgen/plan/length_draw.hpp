@@ -29,6 +29,12 @@ struct LengthDraw {
   std::vector<Bin> bins = {};           ///< histogram: by length; the last one's share is 1
 };
 
+/// Always `tokens`, from 1 to `longest_length`.
+LengthDraw fixed_length(std::uint32_t tokens);
+inline bool is_fixed(const LengthDraw& draw) noexcept {
+  return draw.kind == LengthDraw::Kind::uniform && draw.mean == draw.most;
+}
+
 /// Reads `uniform(16, 256)`, `normal(200, 0.3)`, `lognormal(200, 1.2)`, the last two with a largest length as a third
 /// argument where wanted, or `histogram(FILE)`, whose bins are left empty. The error says how it is written.
 Result<LengthDraw, std::string> parse_length_draw(std::string_view text);
@@ -37,7 +43,7 @@ Result<LengthDraw, std::string> parse_length_draw(std::string_view text);
 /// that begin with # left out. The error names the line.
 Result<std::vector<LengthDraw::Bin>, std::string> parse_length_histogram(std::string_view text);
 
-/// As it is written.
+/// As it is written; a plain number where it is always the same.
 std::string draw_text(const LengthDraw& draw);
 
 /// The length of number `index`, from 1 to `most`. What a distribution gives beyond these is the nearest of them.

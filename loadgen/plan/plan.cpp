@@ -9,6 +9,7 @@
 
 #include "loadgen/plan/keyed_random.hpp"
 #include "loadgen/plan/length_draw.hpp"
+#include "loadgen/plan/made_prompts.hpp"
 
 namespace loadgen {
 
@@ -16,7 +17,7 @@ Plan::Plan(Scenario scenario) : scenario_(std::move(scenario)) {
   assert(!scenario_.mix.empty());
   double total = 0;
   for (const MixEntry& entry : scenario_.mix) {
-    assert(entry.weight > 0 && !entry.prompts.empty());
+    assert(entry.weight > 0 && (entry.made || !entry.prompts.empty()));
     total += entry.weight;
   }
   double sum = 0;
@@ -39,12 +40,24 @@ PlannedRequest Plan::request(std::uint64_t index) const noexcept {
   const Parameters& p = chosen.parameters;
   const std::uint32_t tokens =
       p.drawn_tokens ? drawn(*p.drawn_tokens, scenario_.seed, Draw::output_tokens, index) : p.max_new_tokens;
-  return {index, static_cast<std::uint32_t>(entry), static_cast<std::uint32_t>(prompt),
-          keyed_bits(scenario_.seed, Draw::nonce, index), tokens};
+  const std::uint32_t prompt_tokens =
+      chosen.made ? drawn(chosen.made->tokens, scenario_.seed, Draw::prompt_tokens, index) : 0;
+  return {index,
+          static_cast<std::uint32_t>(entry),
+          static_cast<std::uint32_t>(prompt),
+          keyed_bits(scenario_.seed, Draw::nonce, index),
+          tokens,
+          prompt_tokens};
 }
 
 std::string Plan::prompt_text(const PlannedRequest& request) const {
-  const std::string& prompt = scenario_.mix[request.entry].prompts[request.prompt];
+  const MixEntry& entry = scenario_.mix[request.entry];
+  if (entry.made) {
+    std::string text;
+    entry.made->words->append(scenario_.seed, words_index(request), request.prompt_tokens, text);
+    return text;
+  }
+  const std::string& prompt = entry.prompts[request.prompt];
   return scenario_.nonce ? fmt::format("[{:016x}] {}", request.nonce, prompt) : prompt;
 }
 

@@ -13,10 +13,11 @@ namespace loadgen {
 /// Request number `index` of the plan.
 struct PlannedRequest {
   std::uint64_t index = 0;
-  std::uint32_t entry = 0;   ///< position in Scenario::mix
-  std::uint32_t prompt = 0;  ///< position in MixEntry::prompts
-  std::uint64_t nonce = 0;   ///< unique per (seed, index); put at the start of the prompt when Scenario::nonce
-  std::uint32_t tokens = 0;  ///< the most to be generated
+  std::uint32_t entry = 0;          ///< position in Scenario::mix
+  std::uint32_t prompt = 0;         ///< position in MixEntry::prompts
+  std::uint64_t nonce = 0;          ///< unique per (seed, index); put at the start of the prompt when Scenario::nonce
+  std::uint32_t tokens = 0;         ///< the most to be generated
+  std::uint32_t prompt_tokens = 0;  ///< of a prompt that is made up; 0: it is a given one
 };
 
 class Plan {
@@ -29,7 +30,13 @@ class Plan {
   /// Pure: same plan, same index, same answer, on any thread.
   PlannedRequest request(std::uint64_t index) const noexcept;
 
-  /// The text to send: the prompt, with `[xxxxxxxxxxxxxxxx] ` (the nonce in hex) before it when the scenario says so.
+  /// Which request's words a made-up prompt has: its own, or all the same where prompts are to begin alike.
+  std::uint64_t words_index(const PlannedRequest& request) const noexcept {
+    return scenario_.nonce ? request.index : 0;
+  }
+
+  /// The text to send: made up, or the prompt, with `[xxxxxxxxxxxxxxxx] ` (the nonce in hex) before it when the
+  /// scenario says so.
   std::string prompt_text(const PlannedRequest& request) const;
 
  private:

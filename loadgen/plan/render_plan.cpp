@@ -12,6 +12,7 @@
 #include "exporters/metrics/distribution.hpp"
 #include "loadgen/plan/length_draw.hpp"
 #include "loadgen/plan/level_profile.hpp"
+#include "loadgen/plan/made_prompts.hpp"
 #include "loadgen/plan/units.hpp"
 
 namespace loadgen {
@@ -82,24 +83,30 @@ std::string tokens_text(const Parameters& parameters) {
   return parameters.drawn_tokens ? draw_text(*parameters.drawn_tokens) : std::to_string(parameters.max_new_tokens);
 }
 
+/// How many prompts there are, or how many tokens each is made up to.
+std::string prompts_text(const MixEntry& entry) {
+  return entry.made ? draw_text(entry.made->tokens) + " tokens" : std::to_string(entry.prompts.size());
+}
+
 void write_mix(Out out, const Scenario& scenario) {
   double total = 0;
-  std::size_t name_width = 5, model_width = 5, tokens_width = 6;
+  std::size_t name_width = 5, model_width = 5, tokens_width = 6, prompts_width = 7;
   for (const MixEntry& entry : scenario.mix) {
     total += entry.weight;
     name_width = std::max(name_width, entry.name.size());
     model_width = std::max(model_width, entry.model.size());
     tokens_width = std::max(tokens_width, tokens_text(entry.parameters).size());
+    prompts_width = std::max(prompts_width, prompts_text(entry).size());
   }
-  fmt::format_to(out, "\n  {:<{}}  {:>6}  {:<18}  {:<6}  {:<{}}  {:<9}  {:>{}}  {:>7}  {}\n", "entry", name_width,
+  fmt::format_to(out, "\n  {:<{}}  {:>6}  {:<18}  {:<6}  {:<{}}  {:<9}  {:>{}}  {:>{}}  {}\n", "entry", name_width,
                  "share", "route", "answer", "model", model_width, "scenario", "tokens", tokens_width, "prompts",
-                 "target");
+                 prompts_width, "target");
   for (const MixEntry& entry : scenario.mix) {
-    fmt::format_to(out, "  {:<{}}  {:>5.1f}%  {:<18}  {:<6}  {:<{}}  {:<9}  {:>{}}  {:>7}  {}\n", entry.name,
+    fmt::format_to(out, "  {:<{}}  {:>5.1f}%  {:<18}  {:<6}  {:<{}}  {:<9}  {:>{}}  {:>{}}  {}\n", entry.name,
                    name_width, 100 * entry.weight / total, label(entry.route),
                    entry.delivery == Delivery::stream ? "stream" : "whole", entry.model.empty() ? "-" : entry.model,
                    model_width, entry.scenario.empty() ? "-" : entry.scenario, tokens_text(entry.parameters),
-                   tokens_width, entry.prompts.size(), entry.target.url);
+                   tokens_width, prompts_text(entry), prompts_width, entry.target.url);
   }
 }
 

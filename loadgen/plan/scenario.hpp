@@ -21,6 +21,7 @@ using std::chrono::nanoseconds;
 
 struct EndpointTemplate;  // endpoint_template.hpp
 struct LengthDraw;        // length_draw.hpp
+struct MadePrompts;       // made_prompts.hpp
 class Pattern;            // pattern.hpp
 
 /// The wire protocol of a mix entry. `label()` spells it as flags and files do. `custom` is what an endpoint template
@@ -95,7 +96,8 @@ struct MixEntry {
   std::string scenario;  ///< qa, summarize, rewrite or empty; a label everywhere, sent on the gateway route
   Headers headers;       ///< extra request headers
   Parameters parameters;
-  std::vector<std::string> prompts;                            ///< at least one
+  std::vector<std::string> prompts;                            ///< at least one, unless they are `made`
+  std::shared_ptr<const MadePrompts> made = nullptr;           ///< prompts made up to a number of tokens
   std::shared_ptr<const EndpointTemplate> endpoint = nullptr;  ///< with Route::custom alone
   Expectation expect = {};
 };
@@ -179,7 +181,9 @@ struct Scenario {
   /// A header in which every request carries its index in the plan; empty: none. A server whose scripted latencies are
   /// keyed by it gives the same ones to any number of machines.
   std::string index_header = {};
-  bool nonce = true;  ///< put a unique tag at the start of each prompt, so that no prefix cache helps
+  /// Put a unique tag at the start of each prompt, so that no prefix cache helps. Prompts that are made up have none:
+  /// they begin with words of their own, or without this all alike.
+  bool nonce = true;
   TlsOptions tls;
   std::vector<ResolveRule> resolve;
   std::vector<std::string> source_addresses;  ///< numeric; connections are made from them in turn; empty: any

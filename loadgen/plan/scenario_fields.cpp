@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -78,16 +79,21 @@ std::vector<MixEntry> read_mix(const Document& document, const ObjectReader& sce
     return {};
   }
   std::vector<MixEntry> entries;
+  WordShelf shelf;
   std::map<std::string, std::size_t> names;
   for (std::size_t i = 0; i < mix->size(); ++i) {
     const std::string pointer = step("/mix", i);
-    entries.push_back(read_mix_entry(document, pointer, defaults, folder, errors));
+    entries.push_back(read_mix_entry(document, pointer, defaults, folder, shelf, errors));
     const auto [first, is_new] = names.emplace(entries.back().name, i);
     if (!is_new && !first->first.empty()) {
       errors.push_back(document.error_at(
           step(pointer, "name"), fmt::format("'{}' is the name of mix[{}] already", first->first, first->second)));
     }
   }
+  const bool is_made =
+      std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.made != nullptr; });
+  if (!defaults.tokenizer.empty() && !is_made && errors.empty())
+    scenario.fail("tokenizer", "is for prompts that are made up: no entry has 'prompt_tokens'");
   return entries;
 }
 
@@ -112,10 +118,10 @@ void read_scalars(const ObjectReader& reader, Scenario& scenario) {
 Scenario read_scenario_fields(const Document& document, const std::filesystem::path& folder, ScenarioErrors& errors) {
   const ObjectReader reader(
       document, "", errors,
-      {"schema_version", "name",       "target",    "host",     "tls",     "resolve", "source_addresses",
-       "proxy",          "route",      "endpoint",  "model",    "seed",    "load",    "warmup",
-       "duration",       "requests",   "drain_max", "timeouts", "threads", "nonce",   "index_header",
-       "headers",        "parameters", "mix",       "gates",    "observe"});
+      {"schema_version", "name",     "target",     "host",      "tls",       "resolve", "source_addresses",
+       "proxy",          "route",    "endpoint",   "model",     "tokenizer", "seed",    "load",
+       "warmup",         "duration", "requests",   "drain_max", "timeouts",  "threads", "nonce",
+       "index_header",   "headers",  "parameters", "mix",       "gates",     "observe"});
   Scenario scenario;
   scenario.source = document.source;
   read_scalars(reader, scenario);

@@ -148,23 +148,30 @@ bool is_mapping_or_absent(const Document& document, const char* key) {
   return found == document.root.end() || found->is_object();
 }
 
+/// Paths on a command line are relative to the working folder, those in a file to the file.
+std::optional<std::string> absolute(const Text& path) {
+  if (!path || path->empty()) return path;
+  return std::filesystem::absolute(*path).string();
+}
+
+std::string lower_case(std::string word) {
+  for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return word;
+}
+
 /// A header for every entry. Those of an entry of its own win, so the flag replaces them too; names have no case.
-void write_header(Document& document, const std::string& text, FlagWriter& writer) {
+void write_header(Document& document, const char* flag, const std::string& text, FlagWriter& writer) {
   const std::size_t colon = text.find(':');
   if (colon == std::string::npos || colon == 0)
-    return writer.fail("--header", "must be 'NAME: VALUE', as in --header 'authorization: Bearer ${env:API_KEY}'");
+    return writer.fail(flag, "must be 'NAME: VALUE', as in --header 'authorization: Bearer ${env:API_KEY}'");
   const std::string name = text.substr(0, colon);
   const std::size_t begin = text.find_first_not_of(' ', colon + 1);
   const std::string value = begin == std::string::npos ? "" : text.substr(begin);
-  const auto lower = [](std::string word) {
-    for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    return word;
-  };
   const auto drop_from = [&](Json& holder) {
     if (!holder.is_object() || !holder.contains("headers") || !holder["headers"].is_object()) return;
     Json kept = Json::object();
     for (const auto& [key, other] : holder["headers"].items()) {
-      if (lower(key) != lower(name)) kept[key] = other;
+      if (lower_case(key) != lower_case(name)) kept[key] = other;
     }
     holder["headers"] = std::move(kept);
   };
@@ -172,13 +179,19 @@ void write_header(Document& document, const std::string& text, FlagWriter& write
   if (const auto mix = document.root.find("mix"); mix != document.root.end() && mix->is_array()) {
     for (Json& entry : *mix) drop_from(entry);
   }
-  if (is_mapping_or_absent(document, "headers")) writer.set(step("/headers", name), "--header", value);
+  if (is_mapping_or_absent(document, "headers")) writer.set(step("/headers", name), flag, value);
 }
 
-/// Paths on a command line are relative to the working folder, those in a file to the file.
-std::optional<std::string> absolute(const Text& path) {
-  if (!path || path->empty()) return path;
-  return std::filesystem::absolute(*path).string();
+void write_api_key(Document& document, const NetworkFlags& flags, FlagWriter& writer) {
+  constexpr const char* flag = "--api-key-file";
+  if (!flags.api_key_file || !writer.is_clean(flag, *flags.api_key_file)) return;
+  for (const std::string& header : flags.headers) {
+    if (lower_case(header.substr(0, header.find(':'))) == "authorization")
+      return writer.fail(flag, "excludes --header 'authorization: ...'; keep one of them");
+  }
+  if (flags.api_key_file->empty() || flags.api_key_file->find('}') != std::string::npos)
+    return writer.fail(flag, "must be the path of a file, without '}' in it");
+  write_header(document, flag, "authorization: Bearer ${file:" + *absolute(flags.api_key_file) + "}", writer);
 }
 
 Json split_at_commas(std::string_view text) {
@@ -193,8 +206,9 @@ Json split_at_commas(std::string_view text) {
 
 void write_network(Document& document, const NetworkFlags& flags, FlagWriter& writer) {
   for (const std::string& header : flags.headers) {
-    if (writer.is_clean("--header", header)) write_header(document, header, writer);
+    if (writer.is_clean("--header", header)) write_header(document, "--header", header, writer);
   }
+  write_api_key(document, flags, writer);
   if (flags.host && writer.is_clean("--host", *flags.host))
     write_everywhere(document, "", "host", "--host", *flags.host, writer);
   if (is_mapping_or_absent(document, "tls")) {
@@ -247,6 +261,7 @@ void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& wr
     writer.set_text("/timeouts/connect", "--connect-timeout", flags.network.connect_timeout);
     writer.set_text("/timeouts/first_token", "--first-token-timeout", flags.network.first_token_timeout);
   }
+  writer.set_text("/tokenizer", "--tokenizer", absolute(flags.tokenizer));
   writer.set_plain("/seed", "--seed", flags.seed);
   writer.set_plain("/threads", "--threads", flags.threads);
   writer.set_text("/index_header", "--index-header", flags.index_header);
@@ -283,6 +298,7 @@ Document document_from_flags(const ScenarioFlags& flags, ScenarioErrors& errors)
     const std::size_t count = document.root["mix"][0]["prompts"].size();
     if (writer.is_clean("--prompt", prompt)) writer.set(step("/mix/0/prompts", count), "--prompt", prompt);
   }
+  writer.set_plain("/mix/0/prompt_tokens", "--prompt-tokens", flags.prompt_tokens);
   document.root["name"] = name;
   write_common(document, flags, writer);
   return document;
@@ -299,6 +315,7 @@ void override_with_flags(Document& document, const ScenarioFlags& flags, Scenari
   refuse(flags.scenario.has_value(), "--scenario");
   refuse(flags.stream.has_value(), flags.stream.value_or(true) ? "--stream" : "--no-stream");
   refuse(!flags.prompts.empty(), "--prompt");
+  refuse(flags.prompt_tokens.has_value(), "--prompt-tokens");
   write_common(document, flags, writer);
 }
 

@@ -16,6 +16,7 @@ struct Document;
 struct NetworkFlags {
   std::optional<std::string> host, ca_file, client_certificate, client_key, connect_timeout, first_token_timeout;
   std::optional<std::string> source_address;  ///< A,B,...
+  std::optional<std::string> api_key_file;    ///< its first line is sent as a bearer key
   std::vector<std::string> headers;           ///< NAME: VALUE
   std::vector<std::string> resolve;           ///< HOST:PORT:ADDRESS
   bool insecure = false;
@@ -34,10 +35,10 @@ struct ScenarioFlags {
   // Valid with a file too, whose values they replace.
   std::optional<std::string> rate_stages, concurrency_stages, cv, think_time, index_header;
   std::optional<std::string> name, target, concurrency, rate, arrivals, duration, requests, warmup, drain_max, timeout,
-      seed, threads, max_new_tokens;
+      seed, threads, max_new_tokens, tokenizer;
   std::vector<std::string> gates;  ///< added to the file's
   // Only without a file.
-  std::optional<std::string> route, endpoint, model, scenario;
+  std::optional<std::string> route, endpoint, model, scenario, prompt_tokens;
   std::optional<bool> stream;
   std::vector<std::string> prompts;
 };

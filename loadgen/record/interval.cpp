@@ -20,6 +20,8 @@ constexpr std::uint64_t EntryTally::*sums[] = {
     &EntryTally::started,
     &EntryTally::output_tokens,
     &EntryTally::input_tokens,
+    &EntryTally::requested_input_tokens,
+    &EntryTally::told_input_tokens,
     &EntryTally::wasted_tokens,
     &EntryTally::requested_tokens,
     &EntryTally::osl_mismatches,

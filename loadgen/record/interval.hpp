@@ -45,8 +45,10 @@ struct EntryTally {
   std::array<exporters::Distribution, metric_count> latency;
 
   // Measured population.
-  std::uint64_t output_tokens = 0;     ///< of successes
-  std::uint64_t input_tokens = 0;      ///< of successes whose server said it
+  std::uint64_t output_tokens = 0;  ///< of successes
+  std::uint64_t input_tokens = 0;   ///< of successes whose server said it
+  /// Of successes whose prompt was made up and whose server said its length: tokens asked for, and said.
+  std::uint64_t requested_input_tokens = 0, told_input_tokens = 0;
   std::uint64_t wasted_tokens = 0;     ///< received by requests that failed
   std::uint64_t requested_tokens = 0;  ///< of successes
   std::uint64_t osl_mismatches = 0;    ///< successes whose output length is not the requested one

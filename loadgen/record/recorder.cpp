@@ -136,6 +136,10 @@ void Recorder::record_measured(const RequestRecord& record, const RequestMetrics
   record_gaps(record, tally);
   tally.output_tokens += record.output_tokens;
   tally.input_tokens += record.input_tokens.value_or(0);
+  if (record.requested_input_tokens > 0 && record.input_tokens) {
+    tally.requested_input_tokens += record.requested_input_tokens;
+    tally.told_input_tokens += *record.input_tokens;
+  }
   tally.requested_tokens += record.requested_tokens;
   tally.osl_mismatches += record.output_tokens != record.requested_tokens ? 1 : 0;
   tally.streamed += record.streamed ? 1 : 0;

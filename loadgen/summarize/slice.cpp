@@ -34,6 +34,8 @@ Counts count_requests(const EntryTally& tally) {
   counts.wasted_tokens = tally.wasted_tokens;
   counts.osl_mismatches = tally.osl_mismatches;
   counts.requested_tokens = tally.requested_tokens;
+  counts.requested_input_tokens = tally.requested_input_tokens;
+  counts.told_input_tokens = tally.told_input_tokens;
   counts.index_breaks = tally.index_breaks;
   return counts;
 }

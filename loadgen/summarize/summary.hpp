@@ -32,7 +32,9 @@ struct Counts {
   std::map<std::string, std::uint64_t> errors;  ///< distinct error texts with counts
   std::uint64_t output_tokens = 0, input_tokens = 0, wasted_tokens = 0, osl_mismatches = 0;
   std::uint64_t requested_tokens = 0;  ///< by the successes
-  std::uint64_t index_breaks = 0;      ///< TGI token events whose index did not follow the one before
+  /// Of successes whose prompt was made up and whose server said its length: asked for, and said.
+  std::uint64_t requested_input_tokens = 0, told_input_tokens = 0;
+  std::uint64_t index_breaks = 0;  ///< TGI token events whose index did not follow the one before
 };
 
 struct Rates {

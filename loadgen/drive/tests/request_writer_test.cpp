@@ -8,6 +8,7 @@
 
 #include "loadgen/plan/endpoint_template.hpp"
 #include "loadgen/plan/length_draw.hpp"
+#include "loadgen/plan/made_prompts.hpp"
 
 namespace loadgen {
 namespace {
@@ -48,6 +49,21 @@ TEST(RequestWriter, WritesTgiStreamRequests) {
   EXPECT_NE(w.head.find("\r\nhost: 127.0.0.1:8080\r\n"), std::string::npos);
   EXPECT_NE(w.head.find("\r\nx-request-id: run1-7\r\n"), std::string::npos);
   EXPECT_NE(w.head.find("\r\ncontent-length: " + std::to_string(w.body.size()) + "\r\n"), std::string::npos);
+}
+
+TEST(RequestWriter, WritesPromptsThatAreMadeUp) {
+  Scenario scenario = one_entry(Route::tgi_stream, Delivery::stream);
+  scenario.nonce = true;
+  scenario.mix[0].prompts.clear();
+  scenario.mix[0].made = std::make_shared<const MadePrompts>(
+      MadePrompts{*parse_length_draw("uniform(5, 9000)"), "", PromptWords::usual()});
+  const Plan plan(scenario);
+  for (std::uint64_t index = 0; index < 50; ++index) {
+    const Written w = written(scenario, index);
+    EXPECT_EQ(w.body, R"({"inputs":")" + plan.prompt_text(plan.request(index)) +
+                          R"(","parameters":{"max_new_tokens":64,"details":true},"model_id":"qwen2"})");
+    EXPECT_NE(w.head.find("\r\ncontent-length: " + std::to_string(w.body.size()) + "\r\n"), std::string::npos);
+  }
 }
 
 TEST(RequestWriter, WritesTheOtherRoutes) {

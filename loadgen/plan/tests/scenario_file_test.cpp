@@ -9,6 +9,7 @@
 #include <fstream>
 #include <map>
 
+#include "loadgen/plan/made_prompts.hpp"
 #include "loadgen/plan/render_plan.hpp"
 
 namespace loadgen {
@@ -263,6 +264,28 @@ TEST(ScenarioFlags, AloneDescribeAScenario) {
   EXPECT_EQ(s->mix[0].delivery, Delivery::stream);
   EXPECT_THAT(s->mix[0].prompts, ElementsAre("one", "42"));
   EXPECT_EQ(s->length.duration, nanoseconds(1min));
+}
+
+TEST(ScenarioFlags, MakeUpPromptsOfALength) {
+  ScenarioFlags flags;
+  flags.target = "http://127.0.0.1:8080";
+  flags.route = "tgi";
+  flags.concurrency = "1";
+  flags.requests = "5";
+  flags.prompt_tokens = "512";
+  const auto fixed = scenario_from_flags(flags);
+  ASSERT_TRUE(fixed.has_value()) << errors_text(fixed.error());
+  ASSERT_TRUE(fixed->mix[0].made);
+  EXPECT_TRUE(fixed->mix[0].prompts.empty());
+  EXPECT_EQ(draw_text(fixed->mix[0].made->tokens), "512");
+  flags.prompt_tokens = "lognormal(512, 1.5, 4000)";
+  const auto drawn = scenario_from_flags(flags);
+  ASSERT_TRUE(drawn.has_value()) << errors_text(drawn.error());
+  EXPECT_EQ(draw_text(drawn->mix[0].made->tokens), "lognormal(512, 1.5, 4000)");
+  flags.tokenizer = "/nowhere";
+  const auto lost = scenario_from_flags(flags);
+  ASSERT_FALSE(lost.has_value());
+  EXPECT_THAT(errors_text(lost.error()), HasSubstr("'/nowhere' must be a tokenizer.json or a folder with one"));
 }
 
 TEST(ScenarioFlags, AloneNeedTargetRouteLoadAndLength) {

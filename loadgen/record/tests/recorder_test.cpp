@@ -48,6 +48,21 @@ struct Fixture : testing::Test {
   std::unique_ptr<Recorder> recorder;
 };
 
+TEST_F(Fixture, LengthsOfPromptsAreComparedWhereTheServerSaysThem) {
+  RequestRecord made = request(12 * s, Phase::measure);
+  made.requested_input_tokens = 5;
+  started(made);
+  made.input_tokens.reset();
+  started(made);
+  started(request(12 * s, Phase::measure));  // a prompt that was given
+  made.input_tokens = 9;
+  made.outcome = Outcome::truncated;
+  started(made);
+  const auto interval = taken();
+  EXPECT_EQ(interval->entries[0].requested_input_tokens, 5U);
+  EXPECT_EQ(interval->entries[0].told_input_tokens, 7U);
+}
+
 TEST_F(Fixture, MeasuredRequestsEnterTheDistributions) {
   started(request(12 * s, Phase::measure));
   const auto interval = taken();
