@@ -4,20 +4,15 @@
 
 #include <functional>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "refserver/config.hpp"
+#include "refserver/config_values.hpp"
 
 namespace refserver {
-
-/// A bad value: says what would be right. The caller adds where it was found.
-struct BadValue : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
 
 /// Models are settled at the end, when defaults are known.
 struct ConfigDraft {
@@ -61,8 +56,10 @@ struct Field {
   std::function<void(ConfigDraft&, const std::string&)> apply;
 };
 
-/// Those of the engine that computes; a part of config_fields.
-std::vector<Field> cpu_fields();
+// Parts of config_fields.
+std::vector<Field> scheduler_fields();
+std::vector<Field> engine_fields();  ///< which engine, and what simulated ones do
+std::vector<Field> cpu_fields();     ///< of the engine that computes
 /// Every field but `models`.
 const std::vector<Field>& config_fields();
 

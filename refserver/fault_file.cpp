@@ -5,31 +5,19 @@
 #include <yaml-cpp/yaml.h>
 
 #include <array>
-#include <charconv>
 #include <limits>
 #include <stdexcept>
 
+#include "refserver/config_values.hpp"
 #include "refserver/duration.hpp"
 
 namespace refserver {
 namespace {
 
-struct BadField : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-template <class Number>
-Number parse_number(const std::string& text, Number low, Number high) {
-  Number value = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec == std::errc() && end == text.data() + text.size() && value >= low && value <= high) return value;
-  throw BadField(fmt::format("'{}' is not a number from {} to {}", text, low, high));
-}
-
-std::chrono::nanoseconds parse_time(const std::string& text) {
+std::chrono::nanoseconds parse_positive_time(const std::string& text) {
   const auto time = parse_duration(text);
   if (time && time->count() > 0) return *time;
-  throw BadField(fmt::format("'{}' is not a duration above 0 such as 100ms or 1.5s (at most 1h)", text));
+  throw BadValue(fmt::format("'{}' is not a duration above 0 such as 100ms or 1.5s (at most 1h)", text));
 }
 
 struct RuleField {
@@ -68,16 +56,16 @@ constexpr std::array kRuleFields = {
                 const std::uint32_t least = r.kind == FaultKind::stall ? 0 : 1;
                 r.token = parse_number<std::uint32_t>(v, least, 10'000'000);
               }},
-    RuleField{"time", means_time, [](FaultRule& r, const std::string& v) { r.time = parse_time(v); }},
+    RuleField{"time", means_time, [](FaultRule& r, const std::string& v) { r.time = parse_positive_time(v); }},
     RuleField{"retry_after", means_retry,
               [](FaultRule& r, const std::string& v) {
                 r.retry_after_s =
-                    static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(parse_time(v)).count());
+                    static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(parse_positive_time(v)).count());
               }},
     RuleField{"length_error", means_length,
               [](FaultRule& r, const std::string& v) {
                 r.length_error = parse_number<std::int32_t>(v, -1'000'000, 1'000'000);
-                if (r.length_error == 0) throw BadField("0 is no error; give a number of bytes, above or below 0");
+                if (r.length_error == 0) throw BadValue("0 is no error; give a number of bytes, above or below 0");
               }},
 };
 
@@ -160,7 +148,7 @@ class Reader {
       if (field.name != name) continue;
       try {
         return field.apply(rule, scalar(value, at));
-      } catch (const BadField& e) {
+      } catch (const BadValue& e) {
         fail(value, at, e.what());
       }
     }
@@ -174,8 +162,8 @@ class Reader {
       const std::string name = scalar(entry.first, "health");
       if (name != "up" && name != "down") fail(entry.first, "health." + name, "unknown field; there are up, down");
       try {
-        (name == "up" ? flap.up : flap.down) = parse_time(scalar(entry.second, "health." + name));
-      } catch (const BadField& e) {
+        (name == "up" ? flap.up : flap.down) = parse_positive_time(scalar(entry.second, "health." + name));
+      } catch (const BadValue& e) {
         fail(entry.second, "health." + name, e.what());
       }
     }

@@ -163,15 +163,15 @@ TEST(Config, TheEngineThatComputesIsSetByFileAndFlags) {
 }
 
 TEST(Config, ErrorsOfTheEngineThatComputesNameWhatThereIs) {
-  EXPECT_THAT(complaint({"--cpu-threads", "1025"}), HasSubstr("--cpu-threads: '1025' is not a number from 0 to 1024"));
-  EXPECT_THAT(complaint({"--cpu-threads", "two"}), HasSubstr("--cpu-threads: 'two' is not a number from 0 to 1024"));
+  EXPECT_THAT(complaint({"--cpu-threads", "1025"}), HasSubstr("--cpu-threads: '1025' is not a whole number from 0 to 1024"));
+  EXPECT_THAT(complaint({"--cpu-threads", "two"}), HasSubstr("--cpu-threads: 'two' is not a whole number from 0 to 1024"));
   EXPECT_THAT(complaint({"--cpu-precision", "half"}),
               HasSubstr("--cpu-precision: 'half' is not a precision; there are: exact, fast"));
   EXPECT_THAT(complaint({"--cpu-lm-head", "int3"}),
               HasSubstr("--cpu-lm-head: 'int3' is not a form of the output layer"));
   EXPECT_THAT(complaint({"--cpu-kv", "f16"}),
               HasSubstr("--cpu-kv: 'f16' is not a form of keys and values; there are: f32, bf16"));
-  EXPECT_THAT(complaint({"--cpu-memory-mb", "-1"}), HasSubstr("--cpu-memory-mb: '-1' is not a number"));
+  EXPECT_THAT(complaint({"--cpu-memory-mb", "-1"}), HasSubstr("--cpu-memory-mb: '-1' is not a whole number"));
   EXPECT_THAT(complaint({"--engine", "cpu", "--model", "m"}), HasSubstr("needs its checkpoint"));
 }
 

@@ -80,7 +80,7 @@ TEST(FaultFile, ErrorsNameFileLineFieldAndTheFix) {
   EXPECT_THAT(complaint("rules:\n  - fault: stall\n"), HasSubstr("rules[0]: stall needs a `time`"));
   EXPECT_THAT(complaint("rules:\n  - {fault: stall, time: 3}\n"), HasSubstr("rules[0].time: '3' is not a duration"));
   EXPECT_THAT(complaint("rules:\n  - {fault: half_close, token: 0}\n"),
-              HasSubstr("rules[0].token: '0' is not a number from 1 to 10000000"));
+              HasSubstr("rules[0].token: '0' is not a whole number from 1 to 10000000"));
   EXPECT_THAT(complaint("rules:\n  - {fault: status_503, token: 2}\n"),
               HasSubstr("rules[0].token: unknown field of status_503; there are fault, model, route, key, every"));
   EXPECT_THAT(complaint("rules:\n  - {fault: status_503, probability: 1.5}\n"),
