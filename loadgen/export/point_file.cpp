@@ -55,14 +55,10 @@ class ChunkedFile {
   std::uint64_t read_ = 0;
 };
 
-bool is_point(std::string_view record) {
-  const std::size_t first = record.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && record[first] != '#';
-}
-
-class PointFile final : public PointSource {
+/// A file of records: reads on, cuts, and leaves to the kind of file where a record ends and what becomes of it.
+class RecordFile : public PointSource {
  public:
-  explicit PointFile(const std::filesystem::path& path) : file_(path) {}
+  explicit RecordFile(const std::filesystem::path& path) : file_(path) {}
   bool is_open() const { return file_.is_open(); }
   double progress() const override { return file_.progress(); }
 
@@ -70,85 +66,97 @@ class PointFile final : public PointSource {
     Batch batch;
     while (batch.empty()) {
       const bool has_more = file_.read_more(text_);
-      if (file_.has_failed()) return failed<Batch>(fmt::format("{}: cannot be read on", file_.path().string()));
-      std::size_t begin = 0;
-      for (std::size_t end = point_end(text_, 0); end != std::string::npos; end = point_end(text_, begin)) {
-        add(batch, std::string_view(text_).substr(begin, end - begin));
-        begin = end;
-      }
-      text_.erase(0, begin);
-      if (text_.size() > max_record_bytes)
-        return failed<Batch>(fmt::format("{}: there is no end of a point for {} MiB: not line protocol?",
-                                         file_.path().string(), max_record_bytes >> 20));
+      if (file_.has_failed()) return failed<Batch>(fmt::format("{}: cannot be read on", path()));
+      if (auto added = add_records(batch); !added) return failed<Batch>(added.error());
+      if (text_.size() > max_record_bytes) return failed<Batch>(fmt::format("{}: {}", path(), endless()));
       if (has_more) continue;
-      if (!text_.empty()) add(batch, std::exchange(text_, {}) + '\n');  // a last line without its line feed
+      if (auto added = add_rest(batch, std::exchange(text_, {})); !added) return failed<Batch>(added.error());
       return batch;
     }
     return batch;
   }
 
+ protected:
+  std::string path() const { return file_.path().string(); }
+
+  /// Where the record that begins at `from` ends, behind its line feed; npos if `text` does not hold all of it.
+  virtual std::size_t record_end(std::string_view text, std::size_t from) const = 0;
+  /// Takes one record, line feed included.
+  virtual Result<void, std::string> add(Batch& batch, std::string_view record) = 0;
+  /// Takes what lies behind the last line feed of the file; may be empty.
+  virtual Result<void, std::string> add_rest(Batch& batch, std::string rest) = 0;
+  /// What is wrong with a record that does not end.
+  virtual std::string endless() const = 0;
+
  private:
-  static void add(Batch& batch, std::string_view record) {
-    if (!is_point(record)) return;
-    batch.bytes += record;
-    batch.end_record();
+  Result<void, std::string> add_records(Batch& batch) {
+    std::size_t begin = 0;
+    for (std::size_t end = record_end(text_, 0); end != std::string::npos; end = record_end(text_, begin)) {
+      if (auto added = add(batch, std::string_view(text_).substr(begin, end - begin)); !added) return added;
+      begin = end;
+    }
+    text_.erase(0, begin);
+    return {};
   }
 
   ChunkedFile file_;
   std::string text_;  ///< read and not handed out
 };
 
-class RequestFile final : public PointSource {
- public:
-  RequestFile(const std::filesystem::path& path, RunFacts facts)
-      : file_(path), facts_(std::move(facts)), renderer_(no_scenario_) {}
-  bool is_open() const { return file_.is_open(); }
-  double progress() const override { return file_.progress(); }
+bool is_point(std::string_view record) {
+  const std::size_t first = record.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && record[first] != '#';
+}
 
-  Result<Batch, std::string> next() override {
-    Batch batch;
-    while (batch.empty()) {
-      const bool has_more = file_.read_more(text_);
-      if (file_.has_failed()) return failed<Batch>(fmt::format("{}: cannot be read on", file_.path().string()));
-      std::size_t begin = 0;
-      for (std::size_t end = text_.find('\n'); end != std::string::npos; end = text_.find('\n', begin)) {
-        if (auto added = add(batch, std::string_view(text_).substr(begin, end - begin)); !added)
-          return failed<Batch>(added.error());
-        begin = end + 1;
-      }
-      text_.erase(0, begin);
-      if (text_.size() > max_record_bytes)
-        return failed<Batch>(
-            fmt::format("{}: a line longer than {} MiB", file_.path().string(), max_record_bytes >> 20));
-      if (!has_more) return finish(std::move(batch));
-    }
-    return batch;
-  }
+class PointFile final : public RecordFile {
+ public:
+  using RecordFile::RecordFile;
 
  private:
-  Result<void, std::string> add(Batch& batch, std::string_view line) {
+  std::size_t record_end(std::string_view text, std::size_t from) const override { return point_end(text, from); }
+  std::string endless() const override {
+    return fmt::format("there is no end of a point for {} MiB: not line protocol?", max_record_bytes >> 20);
+  }
+  Result<void, std::string> add(Batch& batch, std::string_view record) override {
+    if (!is_point(record)) return {};
+    batch.bytes += record;
+    batch.end_record();
+    return {};
+  }
+  /// A last line without its line feed gets it.
+  Result<void, std::string> add_rest(Batch& batch, std::string rest) override {
+    return rest.empty() ? Result<void, std::string>() : add(batch, rest + '\n');
+  }
+};
+
+class RequestFile final : public RecordFile {
+ public:
+  RequestFile(const std::filesystem::path& path, RunFacts facts)
+      : RecordFile(path), facts_(std::move(facts)), renderer_(no_scenario_) {}
+
+ private:
+  std::size_t record_end(std::string_view text, std::size_t from) const override {
+    const std::size_t line_feed = text.find('\n', from);
+    return line_feed == std::string_view::npos ? line_feed : line_feed + 1;
+  }
+  std::string endless() const override { return fmt::format("a line longer than {} MiB", max_record_bytes >> 20); }
+  Result<void, std::string> add(Batch& batch, std::string_view record) override {
     ++number_;
-    const auto request = parse_request_line(line);
-    if (!request)
-      return {boost::system::in_place_error, fmt::format("{}:{}: {}", file_.path().string(), number_, request.error())};
+    const auto request = parse_request_line(record.substr(0, record.size() - 1));
+    if (!request) return {boost::system::in_place_error, fmt::format("{}:{}: {}", path(), number_, request.error())};
     const auto& words = request->words;
     renderer_.append_request(batch, facts_, {words.entry, words.scenario, words.route, words.target, words.model},
                              request->row);
     return {};
   }
-
   /// A run that died may have left half a line.
-  Result<Batch, std::string> finish(Batch batch) {
-    if (!text_.empty() && parse_request_line(text_))
-      if (auto added = add(batch, std::exchange(text_, {})); !added) return failed<Batch>(added.error());
-    return batch;
+  Result<void, std::string> add_rest(Batch& batch, std::string rest) override {
+    return parse_request_line(rest) ? add(batch, rest + '\n') : Result<void, std::string>();
   }
 
-  ChunkedFile file_;
   RunFacts facts_;
   Scenario no_scenario_;
   PointRenderer renderer_;
-  std::string text_;
   std::uint64_t number_ = 0;
 };
 
