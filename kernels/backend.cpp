@@ -5,6 +5,7 @@
 #include <cassert>
 
 #include "kernels/cpu/cpu_backend.hpp"
+#include "kernels/int8_rows.hpp"
 #include "kernels/reference/reference_backend.hpp"
 #include "kernels/token_sampler.hpp"
 
@@ -20,6 +21,16 @@ bool can_join(std::span<const GptqMatrix> parts) noexcept {
     }
     return true;
   });
+}
+
+Result<std::unique_ptr<const WeightMatrix>, FormatError> Backend::upload_head(const DenseMatrix& weights, unsigned bits,
+                                                                              const std::string& name) const {
+  assert(bits == 4 || bits == 8);
+  const auto packed = quantise_rows(weights, kHeadGroup, name, bits);
+  if (packed.has_error()) return packed.error();
+  const auto rounded = make_gptq_matrix(packed->tensors(), kHeadGroup);
+  if (rounded.has_error()) return rounded.error();
+  return upload(*rounded);
 }
 
 void Backend::matmul(const WeightMatrix& weights, std::span<const float> x, std::size_t rows, std::span<float> y) {

@@ -11,12 +11,14 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "kernels/dense_format.hpp"
 #include "kernels/gptq_format.hpp"
 #include "kernels/kv_cache.hpp"
+#include "kernels/result.hpp"
 #include "kernels/sampling.hpp"
 
 namespace kernels {
@@ -74,8 +76,10 @@ inline Rows rows_of(Buffer& buffer, std::size_t rows, std::size_t cols) noexcept
   return {&buffer, 0, rows, cols, cols};
 }
 
-/// Outputs of a row that a rounded output layer computes exactly.
+/// Outputs of a row that a rounded output layer computes exactly where it is repaired.
 inline constexpr std::size_t kRepairedOutputs = 64;
+/// Inputs of a rounded output layer that share a scale.
+inline constexpr std::size_t kHeadGroup = 128;
 
 /// Whether `upload` can join these: same inputs, bits and group of every input row.
 bool can_join(std::span<const GptqMatrix> parts) noexcept;
@@ -101,12 +105,12 @@ class Backend {
   /// The same for plain weights: linear layers, embedding tables, or (tied) both at once.
   virtual std::unique_ptr<const WeightMatrix> upload(const DenseMatrix& weights, std::span<const float> bias) const = 0;
   std::unique_ptr<const WeightMatrix> upload(const GptqMatrix& weights) const { return upload({&weights, 1}, {}); }
-  /// Plain weights of an output layer, which may be rounded to 4 bits where each product then computes the
-  /// kRepairedOutputs greatest outputs of a row once more from the weights as they are. A backend that does not round
-  /// keeps them plain.
-  virtual std::unique_ptr<const WeightMatrix> upload_head(const DenseMatrix& weights) const {
-    return upload(weights, {});
-  }
+  /// Plain weights of an output layer, rounded to `bits` (4 or 8) in groups of kHeadGroup inputs. A backend may compute
+  /// the kRepairedOutputs greatest outputs of a row once more from the weights as they are, and does so for every
+  /// product then. `name` is for errors: sizes that codes cannot have, values that no scale can (quantise_rows).
+  virtual Result<std::unique_ptr<const WeightMatrix>, FormatError> upload_head(const DenseMatrix& weights,
+                                                                               unsigned bits,
+                                                                               const std::string& name) const;
 
   /// `size` elements, all zero.
   virtual std::unique_ptr<Buffer> make_buffer(std::size_t size) const = 0;

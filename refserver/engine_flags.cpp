@@ -34,9 +34,10 @@ void add_engine_flags(CLI::App& app, EngineFlags& flags) {
   app.add_option("--backend", flags.backend.name,
                  "cpu-avx512, cpu-avx2, cpu-portable or reference (default: the fastest)")
       ->type_name("NAME");
-  add_choice<HeadStorage>(app, "--lm-head", flags.setup.memory.head,
-                          {{"stored", HeadStorage::as_stored}, {"int8", HeadStorage::int8}},
-                          "a plain output layer: stored (default), or int8, rounded in groups of 128");
+  add_choice<HeadStorage>(
+      app, "--lm-head", flags.setup.memory.head,
+      {{"stored", HeadStorage::as_stored}, {"int8", HeadStorage::int8}, {"int4", HeadStorage::int4}},
+      "a plain output layer: stored (default), or int8 or int4, rounded in groups of 128");
   add_choice<kernels::KvType>(app, "--kv", flags.setup.memory.kv_type,
                               {{"f32", kernels::KvType::f32}, {"bf16", kernels::KvType::bf16}},
                               "keys and values: f32 (default) or bf16");

@@ -103,12 +103,12 @@ class Model {
   void reset() { fill(*x_, rows_, shape_.hidden); }
 
   /// A whole step: one new token for each of `rows` sequences at the context, greedy choice included. Backends may
-  /// record it.
-  void step(std::size_t rows) {
+  /// record it under the key.
+  void step(std::size_t rows, std::uint64_t key = 0) {
     std::vector<SequenceRows> sequences;
     for (std::size_t s = 0; s < rows; ++s) sequences.push_back({1, context_ - 1, tables_[s]});
     const auto plan = backend_.plan(sequences, frequencies_, cache_->shape());
-    backend_.repeat(0, *plan, [&] { run_layers(*plan); });
+    backend_.repeat(key, *plan, [&] { run_layers(*plan); });
     choose(rows);
   }
   /// The same without a chance to record it.

@@ -6,8 +6,8 @@
 
 namespace kernels {
 
-std::shared_ptr<cuda::Device> cuda::find_gpu() {
-  return nullptr;
+cuda::GpuSearch cuda::search_gpu() {
+  return {.device = nullptr, .reason = "this build has no CUDA kernels (configure with PLUMBLINE_CUDA=ON)"};
 }
 
 bool has_cuda() noexcept {

@@ -10,7 +10,7 @@
 
 namespace kernels::cuda {
 
-/// How a step's attention is cut. The result does not depend on it (attention_kernels.hpp).
+/// How a step's attention is cut. The result does not depend on it (attend_kernel.hpp).
 struct AttendPlan {
   std::vector<AttendItem> items;
   std::uint32_t passes = 1;  ///< blocks per item and KV head

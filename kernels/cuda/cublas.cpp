@@ -14,6 +14,7 @@ constexpr int kNoTranspose = 0;    // CUBLAS_OP_N
 constexpr int kTranspose = 1;      // CUBLAS_OP_T
 constexpr int kHalf = 2;           // CUDA_R_16F
 constexpr int kFloat = 0;          // CUDA_R_32F
+constexpr int kBf16 = 14;          // CUDA_R_16BF
 constexpr int kComputeFloat = 68;  // CUBLAS_COMPUTE_32F
 constexpr int kDefault = -1;       // CUBLAS_GEMM_DEFAULT
 
@@ -52,8 +53,8 @@ bool Cublas::open(void* stream) {
   return true;
 }
 
-bool Cublas::product(void* stream, const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
-                     std::size_t in, std::size_t rows, std::size_t y_stride) {
+bool Cublas::multiply(void* stream, const void* w, const void* x, int type, void* y, int y_type, std::size_t out,
+                      std::size_t in, std::size_t rows, std::size_t y_stride) {
   if (!open(stream)) return false;
   if (out > INT_MAX || in > INT_MAX || rows > INT_MAX || y_stride > INT_MAX) {
     throw std::runtime_error("cuBLAS: a dimension beyond 2^31");
@@ -62,10 +63,20 @@ bool Cublas::product(void* stream, const std::uint16_t* w, const std::uint16_t* 
   const float one = 1;
   const float zero = 0;
   // Column by column, as the library sees memory: Y^T [out][rows] = (W^T [in][out])^T * X^T [in][rows].
-  check(gemm_(handle_, kTranspose, kNoTranspose, number(out), number(rows), number(in), &one, w, kHalf, number(in), x,
-              kHalf, number(in), &zero, y, kFloat, number(y_stride), kComputeFloat, kDefault),
+  check(gemm_(handle_, kTranspose, kNoTranspose, number(out), number(rows), number(in), &one, w, type, number(in), x,
+              type, number(in), &zero, y, y_type, number(y_stride), kComputeFloat, kDefault),
         "cublasGemmEx");
   return true;
+}
+
+bool Cublas::product(void* stream, const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
+                     std::size_t in, std::size_t rows, std::size_t y_stride) {
+  return multiply(stream, w, x, kHalf, y, kFloat, out, in, rows, y_stride);
+}
+
+bool Cublas::product_bf16(void* stream, const std::uint16_t* w, const std::uint16_t* x, std::uint16_t* y,
+                          std::size_t out, std::size_t in, std::size_t rows) {
+  return multiply(stream, w, x, kBf16, y, kBf16, out, in, rows, out);
 }
 
 }  // namespace kernels::cuda

@@ -18,8 +18,14 @@ class Cublas {
   /// std::runtime_error where it fails.
   bool product(void* stream, const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out, std::size_t in,
                std::size_t rows, std::size_t y_stride);
+  /// See Device::library_bf16.
+  bool product_bf16(void* stream, const std::uint16_t* w, const std::uint16_t* x, std::uint16_t* y, std::size_t out,
+                    std::size_t in, std::size_t rows);
 
  private:
+  /// One product; `y_type` and the type of both others are the library's numbers for them.
+  bool multiply(void* stream, const void* w, const void* x, int type, void* y, int y_type, std::size_t out,
+                std::size_t in, std::size_t rows, std::size_t y_stride);
   bool open(void* stream);
 
   using Gemm = int (*)(void*, int, int, int, int, int, const void*, const void*, int, int, const void*, int, int,

@@ -24,7 +24,6 @@ class CudaBackend final : public Backend {
         name_(name),
         tensor_attention_rows_(options.tensor_attention_rows),
         step_launch_(options.step_launch),
-        head_bits_(options.head_bits),
         products_(device_, options),
         repair_(device_),
         chooser_(device_),
@@ -40,9 +39,9 @@ class CudaBackend final : public Backend {
   std::unique_ptr<const WeightMatrix> upload(const DenseMatrix& weights, std::span<const float> bias) const override {
     return std::make_unique<HostedMatrix>(device_, weights, bias);
   }
-  std::unique_ptr<const WeightMatrix> upload_head(const DenseMatrix& weights) const override {
-    if (auto head = HeadMatrix::make(device_, weights, head_bits_)) return head;
-    return upload(weights, {});
+  Result<std::unique_ptr<const WeightMatrix>, FormatError> upload_head(const DenseMatrix& weights, unsigned bits,
+                                                                       const std::string& name) const override {
+    return HeadMatrix::make(device_, weights, bits, name);
   }
   std::unique_ptr<Buffer> make_buffer(std::size_t size) const override {
     return std::make_unique<CudaBuffer>(device_, size);
@@ -108,7 +107,6 @@ class CudaBackend final : public Backend {
   std::string name_;
   std::size_t tensor_attention_rows_;
   StepLaunch step_launch_;
-  unsigned head_bits_;
   Products products_;
   HeadRepair repair_;
   Chooser chooser_;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/backend.hpp"
+#include "kernels/cuda/overlap.hpp"
 
 namespace kernels {
 
@@ -24,14 +25,18 @@ struct CudaOptions {
   /// Products of quantised matrices with at least so many rows are done by cuBLAS over weights expanded chunk by chunk,
   /// where precision is fast and the library is there; 0: never. Its sums may depend on the number of rows.
   std::size_t library_rows = 0;
+  /// Products of quantised matrices with at least so many rows go to blocks of 128 rows (WideMatmulKernel), where
+  /// library_rows does not ask for the library; 0: never. A row's result is then not the one it has among fewer, but
+  /// the same among any more.
+  std::size_t wide_rows = 0;
   /// Attention of sequences with at least so many rows in a step goes to tensor cores; 0: never. A row's result is then
   /// not the one it has in a shorter piece, but the same in any longer one.
   std::size_t tensor_attention_rows = 0;
-  /// Of what upload_head rounds plain weights to: 4 or 8.
-  unsigned head_bits = 4;
   /// recorded: a step of single rows that comes again (Backend::repeat) is a graph from its second time on. The same
   /// bits.
   StepLaunch step_launch = StepLaunch::one_by_one;
+  /// Of the device that find_cuda_backend finds, where it can. The same bits.
+  cuda::LaunchOverlap overlap = cuda::LaunchOverlap::none;
 };
 
 /// Head sizes up to 128, every KvType. Device errors are thrown as std::runtime_error.

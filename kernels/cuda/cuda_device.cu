@@ -15,6 +15,7 @@ namespace cuda {
 PLUMBLINE_MATMUL_KERNELS(extern, Int4Codec);
 PLUMBLINE_MATMUL_KERNELS(extern, Int8Codec);
 PLUMBLINE_MATMUL_KERNELS(extern, HalfCodec);
+PLUMBLINE_DEEP_AND_WIDE_KERNELS(extern);
 
 namespace {
 
@@ -24,7 +25,7 @@ void check(cudaError_t error, const char* what) {
 
 struct Entry {
   cudaError_t (*prepare)();
-  cudaError_t (*launch)(unsigned blocks, const void* args, cudaStream_t stream);
+  cudaError_t (*launch)(unsigned blocks, const void* args, cudaStream_t stream, LaunchOverlap overlap);
 };
 
 template <class... Kernels>
@@ -41,9 +42,25 @@ void* allocate_memory(std::size_t bytes) {
   return memory;
 }
 
+int attribute(cudaDeviceAttr which) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, which, 0), "a property of the device");
+  return value;
+}
+
+/// Only the machine code for 9.0 has the instructions that wait: newer cards run the PTX for 8.0.
+bool can_overlap() {
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver), "version of the driver");
+  return driver >= 12040 && attribute(cudaDevAttrComputeCapabilityMajor) == 9 &&
+         attribute(cudaDevAttrComputeCapabilityMinor) == 0;
+}
+
 class GpuDevice final : public Device {
  public:
-  explicit GpuDevice(int processors) : processors_(static_cast<unsigned>(processors)) {
+  GpuDevice()
+      : processors_(static_cast<unsigned>(attribute(cudaDevAttrMultiProcessorCount))),
+        shared_bytes_(static_cast<std::size_t>(attribute(cudaDevAttrMaxSharedMemoryPerMultiprocessor))) {
     check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "a stream");
   }
   ~GpuDevice() override { cudaStreamDestroy(stream_); }
@@ -51,6 +68,7 @@ class GpuDevice final : public Device {
   GpuDevice& operator=(const GpuDevice&) = delete;
 
   unsigned processors() const noexcept override { return processors_; }
+  std::size_t shared_bytes() const noexcept override { return shared_bytes_; }
   void* allocate(std::size_t bytes) override { return blocks_.allocate(bytes); }
   void release(void* memory) noexcept override { blocks_.release(memory); }
   void zero(void* memory, std::size_t bytes) override { check(cudaMemsetAsync(memory, 0, bytes, stream_), "memset"); }
@@ -69,7 +87,16 @@ class GpuDevice final : public Device {
                        std::size_t rows, std::size_t y_stride) override {
     return cublas_.product(stream_, w, x, y, out, in, rows, y_stride);
   }
+  bool library_bf16(const std::uint16_t* w, const std::uint16_t* x, std::uint16_t* y, std::size_t out, std::size_t in,
+                    std::size_t rows) override {
+    return cublas_.product_bf16(stream_, w, x, y, out, in, rows);
+  }
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
+  bool set_overlap(LaunchOverlap overlap) override {
+    if (overlap != LaunchOverlap::none && !can_overlap()) return false;
+    overlap_ = overlap;
+    return true;
+  }
   DeviceFacts facts() const override;
   double time(const std::function<void()>& work, unsigned repeats, Dispatch dispatch) override;
 
@@ -81,11 +108,13 @@ class GpuDevice final : public Device {
       check(kEntries[kernel].prepare(), "shared memory of a kernel");
       prepared_[kernel] = true;
     }
-    check(kEntries[kernel].launch(static_cast<unsigned>(blocks), args, stream_), "a launch");
+    check(kEntries[kernel].launch(static_cast<unsigned>(blocks), args, stream_, overlap_), "a launch");
   }
 
  private:
   unsigned processors_;
+  std::size_t shared_bytes_;
+  LaunchOverlap overlap_ = LaunchOverlap::none;
   cudaStream_t stream_ = nullptr;
   BlockCache blocks_{allocate_memory, [](void* memory) { cudaFree(memory); }};
   Cublas cublas_;
@@ -175,21 +204,45 @@ double GpuDevice::time(const std::function<void()>& work, unsigned repeats, Disp
   return timing.run([&] { recording->replay(); }, repeats);
 }
 
+std::string version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+/// What the runtime's error means to the owner of the machine.
+GpuSearch not_found(cudaError_t error) {
+  (void)cudaGetLastError();
+  int driver = 0;
+  int runtime = 0;
+  (void)cudaDriverGetVersion(&driver);
+  (void)cudaRuntimeGetVersion(&runtime);
+  if (driver == 0) return {nullptr, "no NVIDIA driver answers on this machine (no libcuda.so.1)"};
+  if (driver < runtime && error == cudaErrorInsufficientDriver) {
+    return {nullptr,
+            "the driver knows CUDA " + version(driver) + " and this program was built with CUDA " + version(runtime) +
+                ": install a newer driver, or build with a CUDA toolkit that the driver knows (12.2 is enough)",
+            true};
+  }
+  if (error == cudaErrorNoDevice) return {nullptr, "a driver, but no GPU on this machine"};
+  return {nullptr, std::string("the GPU does not answer: ") + cudaGetErrorString(error), true};
+}
+
 }  // namespace
 
-std::shared_ptr<Device> find_gpu() {
+GpuSearch search_gpu() {
   int count = 0;
-  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  if (error != cudaSuccess || count == 0) return not_found(error == cudaSuccess ? cudaErrorNoDevice : error);
+  try {
+    const int major = attribute(cudaDevAttrComputeCapabilityMajor);
+    if (major < 8) {
+      return {nullptr, "the GPU is of compute capability " + std::to_string(major) + "." +
+                           std::to_string(attribute(cudaDevAttrComputeCapabilityMinor)) + ", and 8.0 is needed"};
+    }
+    return {std::make_shared<GpuDevice>(), ""};
+  } catch (const std::exception& failure) {
     (void)cudaGetLastError();
-    return nullptr;
+    return {nullptr, failure.what(), true};
   }
-  int major = 0;
-  int processors = 0;
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess || major < 8 ||
-      cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, 0) != cudaSuccess) {
-    return nullptr;
-  }
-  return std::make_shared<GpuDevice>(processors);
 }
 
 }  // namespace cuda
@@ -199,8 +252,10 @@ bool has_cuda() noexcept {
 }
 
 std::unique_ptr<Backend> find_cuda_backend(const CudaOptions& options) {
-  auto device = cuda::find_gpu();
-  return device == nullptr ? nullptr : make_cuda_backend(std::move(device), "cuda", options);
+  auto device = cuda::search_gpu().device;
+  if (device == nullptr) return nullptr;
+  device->set_overlap(options.overlap);
+  return make_cuda_backend(std::move(device), "cuda", options);
 }
 
 }  // namespace kernels

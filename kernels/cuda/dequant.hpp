@@ -48,4 +48,35 @@ PLUMBLINE_KERNEL void expand8(std::uint32_t word0, std::uint32_t word1, const Ze
   to[3] = simt::sub_halves(simt::permute_bytes<0x4342>(word1, kBase), second.low);
 }
 
+/// How a lane's words of a half (tile_place) become A fragments, and how many tiles of such codes MatmulKernel keeps.
+struct Int4Codec {
+  static constexpr unsigned kBits = 4;
+  static constexpr unsigned kStages = 4;
+  static constexpr std::uint32_t kMiddle = 8;
+  /// Fragment f of a half; of one vector: the first is 0.
+  static PLUMBLINE_KERNEL void expand(const std::uint32_t* words, unsigned f, const ZeroPoint& first,
+                                      const ZeroPoint& second, std::uint32_t (&to)[4]) {
+    expand4(words[f], first, second, to);
+  }
+};
+struct Int8Codec {
+  static constexpr unsigned kBits = 8;
+  static constexpr unsigned kStages = 3;
+  static constexpr std::uint32_t kMiddle = 128;
+  static PLUMBLINE_KERNEL void expand(const std::uint32_t* words, unsigned f, const ZeroPoint& first,
+                                      const ZeroPoint& second, std::uint32_t (&to)[4]) {
+    expand8(words[2 * f], words[2 * f + 1], first, second, to);
+  }
+};
+struct HalfCodec {
+  static constexpr unsigned kBits = 16;
+  static constexpr unsigned kStages = 2;
+  static constexpr std::uint32_t kMiddle = 0;
+  static PLUMBLINE_KERNEL void expand(const std::uint32_t* words, unsigned f, const ZeroPoint&, const ZeroPoint&,
+                                      std::uint32_t (&to)[4]) {
+    PLUMBLINE_UNROLL
+    for (unsigned r = 0; r < 4; ++r) to[r] = words[4 * f + r];
+  }
+};
+
 }  // namespace kernels::cuda

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "kernels/cuda/kernel_list.hpp"
+#include "kernels/cuda/overlap.hpp"
 
 namespace kernels::cuda {
 
@@ -42,6 +43,8 @@ class Device {
 
   /// Processors that blocks run on at the same time: what grids are sized by.
   virtual unsigned processors() const noexcept = 0;
+  /// Of one processor, in bytes.
+  virtual std::size_t shared_bytes() const noexcept = 0;
   /// Not initialised. Released memory may be given out again at once: all work is in one order.
   virtual void* allocate(std::size_t bytes) = 0;
   virtual void release(void* memory) noexcept = 0;
@@ -57,11 +60,20 @@ class Device {
   virtual bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out,
                                std::size_t in, std::size_t rows, std::size_t y_stride) = 0;
 
+  /// y[r][n] = sum over k of x[r][k] * w[n][k], all bfloat16, rows of `in` and of `out`: what others' products of plain
+  /// weights reach. For benchmarks. Gives false where the device has no library for it.
+  virtual bool library_bf16(const std::uint16_t* w, const std::uint16_t* x, std::uint16_t* y, std::size_t out,
+                            std::size_t in, std::size_t rows) = 0;
+
   /// Records what `work` would do, and does nothing of it: launches, copies on the device, zeros. `work` needs no new
   /// memory and copies nothing from or to the host. Addresses and sizes stay as they are; what is there may change.
   virtual std::unique_ptr<Recording> record(const std::function<void()>& work) = 0;
 
   virtual DeviceFacts facts() const = 0;
+  /// How launches follow each other from now on, recorded ones too. Gives false where the device cannot; nothing
+  /// changes then.
+  virtual bool set_overlap(LaunchOverlap overlap) = 0;
+
   /// Waits for everything before it, and for `work` repeated; gives the seconds of one repetition on the device. `work`
   /// launches and copies on the device only, and needs no new memory (so: not for the first time).
   virtual double time(const std::function<void()>& work, unsigned repeats, Dispatch dispatch) = 0;
@@ -75,9 +87,15 @@ class Device {
   virtual void do_launch(std::size_t kernel, std::size_t blocks, const void* args) = 0;
 };
 
-/// The GPU that the runtime names first, of compute capability 8.0 or above; null where there is none. Only in builds
-/// with CUDA.
-std::shared_ptr<Device> find_gpu();
+/// The GPU that was looked for, or why there is none: one line that names what is missing.
+struct GpuSearch {
+  std::shared_ptr<Device> device;
+  std::string reason;
+  bool is_broken = false;  ///< there is a GPU that cannot be used as it is: its driver is too old, it fails to answer
+};
+
+/// The GPU that the runtime names first, of compute capability 8.0 or above. Only in builds with CUDA. Throws nothing.
+GpuSearch search_gpu();
 
 /// Device memory that ends with its owner.
 template <class T>

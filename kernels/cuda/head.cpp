@@ -11,19 +11,19 @@
 namespace kernels::cuda {
 namespace {
 
-constexpr std::size_t kGroup = 128;
 constexpr std::size_t kMostFetched = std::size_t{8} << 20U;  ///< bytes at a time
 
 }  // namespace
 
-std::unique_ptr<HeadMatrix> HeadMatrix::make(const std::shared_ptr<Device>& device, const DenseMatrix& weights,
-                                             unsigned bits) {
+Result<std::unique_ptr<const WeightMatrix>, FormatError> HeadMatrix::make(const std::shared_ptr<Device>& device,
+                                                                          const DenseMatrix& weights, unsigned bits,
+                                                                          const std::string& name) {
   assert(bits == 4 || bits == 8);
-  const auto packed = quantise_rows(weights, kGroup, "head", bits);
-  if (!packed) return nullptr;
-  const auto rounded = make_gptq_matrix(packed->tensors(), kGroup);
-  if (!rounded) return nullptr;
-  return std::unique_ptr<HeadMatrix>(new HeadMatrix(device, *rounded, weights));
+  const auto packed = quantise_rows(weights, kHeadGroup, name, bits);
+  if (packed.has_error()) return packed.error();
+  const auto rounded = make_gptq_matrix(packed->tensors(), kHeadGroup);
+  if (rounded.has_error()) return rounded.error();
+  return std::unique_ptr<const WeightMatrix>(new HeadMatrix(device, *rounded, weights));
 }
 
 void HeadRepair::repair(const HeadMatrix& head, const DeviceRows& x, const DeviceRows& y, std::size_t rows) {

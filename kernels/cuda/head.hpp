@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "kernels/cuda/matrix.hpp"
@@ -12,10 +13,10 @@ namespace kernels::cuda {
 
 class HeadMatrix final : public WeightMatrix {
  public:
-  /// Nothing where `bits` (4 or 8) cannot hold the weights: sizes that are not multiples of 32 / bits, or values that
-  /// are not finite.
-  static std::unique_ptr<HeadMatrix> make(const std::shared_ptr<Device>& device, const DenseMatrix& weights,
-                                          unsigned bits);
+  /// As Backend::upload_head.
+  static Result<std::unique_ptr<const WeightMatrix>, FormatError> make(const std::shared_ptr<Device>& device,
+                                                                       const DenseMatrix& weights, unsigned bits,
+                                                                       const std::string& name);
 
   std::size_t in() const noexcept override { return plain_.in(); }
   std::size_t out() const noexcept override { return plain_.out(); }

@@ -4,13 +4,15 @@
 #include <cstddef>
 #include <type_traits>
 
-#include "kernels/cuda/attention_kernels.hpp"
+#include "kernels/cuda/attend_kernel.hpp"
 #include "kernels/cuda/matmul_kernel.hpp"
 #include "kernels/cuda/pack_kernel.hpp"
 #include "kernels/cuda/prefill_kernel.hpp"
+#include "kernels/cuda/rope_kernel.hpp"
 #include "kernels/cuda/row_kernels.hpp"
 #include "kernels/cuda/sample_kernel.hpp"
 #include "kernels/cuda/top_k_kernel.hpp"
+#include "kernels/cuda/wide_matmul_kernel.hpp"
 
 namespace kernels::cuda {
 
@@ -33,7 +35,8 @@ using AllKernels = KernelList<
     MatmulKernel<Int4Codec, 8>, MatmulKernel<Int4Codec, 16>, MatmulKernel<Int4Codec, 32>, MatmulKernel<Int4Codec, 64>,
     MatmulKernel<Int8Codec, 8>, MatmulKernel<Int8Codec, 16>, MatmulKernel<Int8Codec, 32>, MatmulKernel<Int8Codec, 64>,
     MatmulKernel<HalfCodec, 8>, MatmulKernel<HalfCodec, 16>, MatmulKernel<HalfCodec, 32>, MatmulKernel<HalfCodec, 64>,
-    PackKernel, PackHalvesKernel, DequantKernel, StageKernel, ScaleKernel, NormKernel, SiluKernel, GatherKernel,
-    PlainKernel, RepairKernel, RopeKernel, AttendKernel, PrefillKernel, MergeKernel, TopKKernel, SampleKernel>;
+    DeepMatmulKernel<8>, DeepMatmulKernel<16>, WideMatmulKernel<Int4Codec>, WideMatmulKernel<Int8Codec>, PackKernel,
+    PackHalvesKernel, DequantKernel, StageKernel, ScaleKernel, NormKernel, SiluKernel, GatherKernel, PlainKernel,
+    RepairKernel, RopeKernel, AttendKernel, PrefillKernel, MergeKernel, TopKKernel, SampleKernel>;
 
 }  // namespace kernels::cuda

@@ -3,13 +3,19 @@
 
 #include <cuda_runtime.h>
 
+#include "kernels/cuda/device.hpp"
 #include "kernels/cuda/kernel_list.hpp"
 
 namespace kernels::cuda {
 
+/// Whether a kernel waits for those before it somewhere inside; all others do so first of all.
+template <class Kernel>
+concept WaitsItself = Kernel::kWaitsItself;
+
 template <class Kernel>
 __global__ void __launch_bounds__(Kernel::kThreads, Kernel::kMinBlocks)
     run_kernel(const __grid_constant__ typename Kernel::Args args) {
+  if constexpr (!WaitsItself<Kernel>) simt::wait_for_earlier_kernels();
   Kernel::run(args);
 }
 
@@ -21,21 +27,35 @@ cudaError_t prepare_kernel() {
 }
 
 template <class Kernel>
-cudaError_t launch_kernel(unsigned blocks, const void* args, cudaStream_t stream) {
-  run_kernel<Kernel>
-      <<<blocks, Kernel::kThreads, Kernel::kSharedBytes, stream>>>(*static_cast<const typename Kernel::Args*>(args));
-  return cudaGetLastError();
+cudaError_t launch_kernel(unsigned blocks, const void* args, cudaStream_t stream, LaunchOverlap overlap) {
+  cudaLaunchAttribute early{};
+  early.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  early.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(blocks);
+  config.blockDim = dim3(Kernel::kThreads);
+  config.dynamicSmemBytes = Kernel::kSharedBytes;
+  config.stream = stream;
+  config.attrs = &early;
+  config.numAttrs = overlap == LaunchOverlap::prologues ? 1 : 0;
+  return cudaLaunchKernelEx(&config, run_kernel<Kernel>, *static_cast<const typename Kernel::Args*>(args));
 }
 
+/// Where a file compiles these kernels (`template`), and where others use them (`extern template`).
+#define PLUMBLINE_KERNEL_OF(linkage, ...)                     \
+  linkage template cudaError_t prepare_kernel<__VA_ARGS__>(); \
+  linkage template cudaError_t launch_kernel<__VA_ARGS__>(unsigned, const void*, cudaStream_t, LaunchOverlap)
+
 /// For every codec's file: all numbers of tokens.
-#define PLUMBLINE_MATMUL_KERNELS(linkage, Codec)                                                            \
-  linkage template cudaError_t prepare_kernel<MatmulKernel<Codec, 8>>();                                    \
-  linkage template cudaError_t prepare_kernel<MatmulKernel<Codec, 16>>();                                   \
-  linkage template cudaError_t prepare_kernel<MatmulKernel<Codec, 32>>();                                   \
-  linkage template cudaError_t prepare_kernel<MatmulKernel<Codec, 64>>();                                   \
-  linkage template cudaError_t launch_kernel<MatmulKernel<Codec, 8>>(unsigned, const void*, cudaStream_t);  \
-  linkage template cudaError_t launch_kernel<MatmulKernel<Codec, 16>>(unsigned, const void*, cudaStream_t); \
-  linkage template cudaError_t launch_kernel<MatmulKernel<Codec, 32>>(unsigned, const void*, cudaStream_t); \
-  linkage template cudaError_t launch_kernel<MatmulKernel<Codec, 64>>(unsigned, const void*, cudaStream_t)
+#define PLUMBLINE_MATMUL_KERNELS(linkage, Codec)         \
+  PLUMBLINE_KERNEL_OF(linkage, MatmulKernel<Codec, 8>);  \
+  PLUMBLINE_KERNEL_OF(linkage, MatmulKernel<Codec, 16>); \
+  PLUMBLINE_KERNEL_OF(linkage, MatmulKernel<Codec, 32>); \
+  PLUMBLINE_KERNEL_OF(linkage, MatmulKernel<Codec, 64>)
+#define PLUMBLINE_DEEP_AND_WIDE_KERNELS(linkage)             \
+  PLUMBLINE_KERNEL_OF(linkage, DeepMatmulKernel<8>);         \
+  PLUMBLINE_KERNEL_OF(linkage, DeepMatmulKernel<16>);        \
+  PLUMBLINE_KERNEL_OF(linkage, WideMatmulKernel<Int4Codec>); \
+  PLUMBLINE_KERNEL_OF(linkage, WideMatmulKernel<Int8Codec>)
 
 }  // namespace kernels::cuda

@@ -32,40 +32,32 @@ struct MatmulArgs {
   std::uint32_t* arrivals;  ///< [slices], zero; left zero
 };
 
-struct Int4Codec {
-  static constexpr unsigned kBits = 4;
-  static constexpr unsigned kStages = 4;
-  static constexpr std::uint32_t kMiddle = 8;
-  /// Fragment f (0 .. 3) of the lane's words of a half.
-  static PLUMBLINE_KERNEL void expand(const std::uint32_t* words, unsigned f, const ZeroPoint& first,
-                                      const ZeroPoint& second, std::uint32_t (&to)[4]) {
-    expand4(words[f], first, second, to);
+/// y[row][n] from a sum over the inputs.
+PLUMBLINE_KERNEL void write_output(const MatmulArgs& args, std::uint32_t row, std::uint32_t n, float sum) {
+  if (row >= args.rows || n >= args.out) return;
+  const float bias = args.bias == nullptr ? 0.0F : args.bias[n];
+  args.y[row * args.y_stride + n] = simt::fused(sum, args.row_scales[row], bias);
+}
+/// A lane's places of a 16x8 tile (c_place): the first is of column `token` and output n.
+PLUMBLINE_KERNEL void write_outputs(const MatmulArgs& args, std::uint32_t token, std::uint32_t n,
+                                    const float (&four)[4]) {
+  if (args.terms == 2) {
+    write_output(args, token / 2, n, four[0] + four[1]);
+    write_output(args, token / 2, n + 8, four[2] + four[3]);
+  } else {
+    write_output(args, token, n, four[0]);
+    write_output(args, token + 1, n, four[1]);
+    write_output(args, token, n + 8, four[2]);
+    write_output(args, token + 1, n + 8, four[3]);
   }
-};
-struct Int8Codec {
-  static constexpr unsigned kBits = 8;
-  static constexpr unsigned kStages = 3;
-  static constexpr std::uint32_t kMiddle = 128;
-  static PLUMBLINE_KERNEL void expand(const std::uint32_t* words, unsigned f, const ZeroPoint& first,
-                                      const ZeroPoint& second, std::uint32_t (&to)[4]) {
-    expand8(words[2 * f], words[2 * f + 1], first, second, to);
-  }
-};
-struct HalfCodec {
-  static constexpr unsigned kBits = 16;
-  static constexpr unsigned kStages = 2;
-  static constexpr std::uint32_t kMiddle = 0;
-  static PLUMBLINE_KERNEL void expand(const std::uint32_t* words, unsigned f, const ZeroPoint&, const ZeroPoint&,
-                                      std::uint32_t (&to)[4]) {
-    PLUMBLINE_UNROLL
-    for (unsigned r = 0; r < 4; ++r) to[r] = words[4 * f + r];
-  }
-};
+}
 
-/// Tokens: columns of the tensor-core products of a block, a multiple of 8 up to 64.
-template <class Codec, unsigned Tokens>
+/// Tokens: columns of the tensor-core products of a block, a multiple of 8 up to 64. Stages: tiles of shared memory;
+/// all but one are on their way while one is multiplied.
+template <class Codec, unsigned Tokens, unsigned Stages = Codec::kStages>
 struct MatmulKernel {
   using Args = MatmulArgs;
+  static constexpr bool kWaitsItself = true;  ///< for the kernels before it, after starting on the weights
   static constexpr unsigned kThreads = kWarps * simt::kLanes;
   /// That should fit the registers of a processor: two where its shared memory has room for them.
   static constexpr unsigned kMinBlocks = Codec::kBits == 4 && Tokens <= 32 ? 2 : 1;
@@ -76,8 +68,9 @@ struct MatmulKernel {
   static constexpr unsigned kScaleBytes = kHasScales ? 2 * kTileOutputs * 2 : 0;
   static constexpr unsigned kZeroBytes = kHasScales ? 2 * kTileOutputs : 0;
   static constexpr unsigned kStageBytes = kWeightBytes + kActivationBytes + kScaleBytes + kZeroBytes;
-  static constexpr unsigned kSharedBytes = Codec::kStages * kStageBytes;
-  static_assert(kSharedBytes <= 99 * 1024, "more than a block may have on compute capability 8.6 and 8.9");
+  static constexpr unsigned kSharedBytes = Stages * kStageBytes;
+  static_assert(kSharedBytes <= (Stages == Codec::kStages ? 99 : 113) * 1024,
+                "more than a block may have on compute capability 8.6 and 8.9, or than half of what 9.0 has");
 
   static constexpr unsigned kColumns = Tokens / 8;        ///< of tensor-core tiles
   static constexpr unsigned kVectors = Codec::kBits / 4;  ///< of 16 bytes: a lane's codes of a half
@@ -108,23 +101,25 @@ struct MatmulKernel {
     Cursor loading{begin, begin / args.stripes.slice_tiles, begin % args.stripes.slice_tiles};
     Cursor working = loading;
     Sums sums{};
-    unsigned load_stage = 0;
+    begin_loading(args, loading, end);
+    unsigned load_stage = Stages - 1;
     const auto load_next = [&] {
       if (loading.tile < end) {
-        load(args, loading, simt::shared_memory() + load_stage * kStageBytes);
+        unsigned char* const to = simt::shared_memory() + load_stage * kStageBytes;
+        load_weights(args, loading, to);
+        load_x(args, loading, to);
         loading.next(args.stripes.slice_tiles);
       }
       simt::commit_copies();  // an empty group too: waiting counts groups
-      load_stage = load_stage + 1 == Codec::kStages ? 0 : load_stage + 1;
+      load_stage = load_stage + 1 == Stages ? 0 : load_stage + 1;
     };
-    for (unsigned i = 0; i + 1 < Codec::kStages; ++i) load_next();
     unsigned stage = 0;
     while (working.tile < end) {
-      simt::wait_copies<static_cast<int>(Codec::kStages) - 2>();
+      simt::wait_copies<static_cast<int>(Stages) - 2>();
       simt::sync_threads();  // the tile is there for all; and all are done with the stage that is filled next
       load_next();
       multiply(args, simt::shared_memory() + stage * kStageBytes, sums);
-      stage = stage + 1 == Codec::kStages ? 0 : stage + 1;
+      stage = stage + 1 == Stages ? 0 : stage + 1;
       const std::uint32_t slice = working.slice;
       working.next(args.stripes.slice_tiles);
       if (working.slice != slice || working.tile == end) finish(args, slice, begin, end, sums);
@@ -132,8 +127,25 @@ struct MatmulKernel {
   }
 
  private:
-  /// Starts the copies of one tile.
-  static PLUMBLINE_KERNEL void load(const Args& args, const Cursor& at, unsigned char* stage) {
+  /// Fills all stages but one. Weights do not wait for the kernel before this one, only x does.
+  static PLUMBLINE_KERNEL void begin_loading(const Args& args, Cursor& loading, std::uint32_t end) {
+    Cursor ahead = loading;
+    for (unsigned i = 0; i + 1 < Stages && ahead.tile < end; ++i) {
+      load_weights(args, ahead, simt::shared_memory() + i * kStageBytes);
+      ahead.next(args.stripes.slice_tiles);
+    }
+    simt::wait_for_earlier_kernels();
+    for (unsigned i = 0; i + 1 < Stages; ++i) {
+      if (loading.tile < end) {
+        load_x(args, loading, simt::shared_memory() + i * kStageBytes);
+        loading.next(args.stripes.slice_tiles);
+      }
+      simt::commit_copies();
+    }
+  }
+
+  /// Starts the copies of one tile's codes, scales and zero points.
+  static PLUMBLINE_KERNEL void load_weights(const Args& args, const Cursor& at, unsigned char* stage) {
     const unsigned thread = simt::thread_index();
     // Codes: every lane copies what it will read itself, front to back over the matrix.
     const auto* const tile = reinterpret_cast<const unsigned char*>(args.weights) + std::size_t{at.tile} * kWeightBytes;
@@ -143,6 +155,11 @@ struct MatmulKernel {
       const unsigned offset = lane_bytes + v * simt::kLanes * 16;
       simt::copy_async_once(stage + offset, tile + offset);
     }
+    if constexpr (kHasScales) load_scales(args, at, stage + kWeightBytes + kActivationBytes);
+  }
+  /// And of its part of x.
+  static PLUMBLINE_KERNEL void load_x(const Args& args, const Cursor& at, unsigned char* stage) {
+    const unsigned thread = simt::thread_index();
     unsigned char* const x = stage + kWeightBytes;
     const std::size_t row_halves = std::size_t{args.stripes.slice_tiles} * kTileInputs;
     for (unsigned i = thread; i < Tokens * 16; i += kThreads) {
@@ -150,7 +167,6 @@ struct MatmulKernel {
       simt::copy_async(x + swizzled(token, i % 16),
                        args.x + token * row_halves + std::size_t{at.place} * kTileInputs + i % 16 * 8);
     }
-    if constexpr (kHasScales) load_scales(args, at, x + kActivationBytes);
   }
 
   static PLUMBLINE_KERNEL void load_scales(const Args& args, const Cursor& at, unsigned char* to) {
@@ -291,24 +307,14 @@ struct MatmulKernel {
     const std::uint32_t n = slice * kTileOutputs + simt::thread_index() / simt::kLanes * 16 + lane / 4;
     PLUMBLINE_UNROLL
     for (unsigned column = 0; column < kColumns; ++column) {
-      const float(&four)[4] = sums.at[column];
-      const unsigned token = column * 8 + lane % 4 * 2;
-      if (args.terms == 2) {
-        write_one(args, token / 2, n, four[0] + four[1]);
-        write_one(args, token / 2, n + 8, four[2] + four[3]);
-      } else {
-        write_one(args, token, n, four[0]);
-        write_one(args, token + 1, n, four[1]);
-        write_one(args, token, n + 8, four[2]);
-        write_one(args, token + 1, n + 8, four[3]);
-      }
+      write_outputs(args, column * 8 + lane % 4 * 2, n, sums.at[column]);
     }
   }
-  static PLUMBLINE_KERNEL void write_one(const Args& args, std::uint32_t row, std::uint32_t n, float sum) {
-    if (row >= args.rows || n >= args.out) return;
-    const float bias = args.bias == nullptr ? 0.0F : args.bias[n];
-    args.y[row * args.y_stride + n] = simt::fused(sum, args.row_scales[row], bias);
-  }
 };
+
+/// Few tokens with twice the tiles on their way, for processors with more than 200 KiB of shared memory and a memory
+/// that is fast for each of them. The same bits.
+template <unsigned Tokens>
+using DeepMatmulKernel = MatmulKernel<Int4Codec, Tokens, 2 * Int4Codec::kStages>;
 
 }  // namespace kernels::cuda

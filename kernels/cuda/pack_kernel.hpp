@@ -1,7 +1,8 @@
-// A checkpoint's layer into tiles and back to plain halves, on the device: one lane per word or per number. The same
+// A checkpoint's layer into tiles and back to plain halves, on the device: one lane per word or per vector. The same
 // index map as pack.cpp, read the other way.
 #pragma once
 
+#include "kernels/cuda/dequant.hpp"
 #include "kernels/cuda/fragments.hpp"
 #include "kernels/cuda/row_kernels.hpp"
 #include "kernels/cuda/simt.hpp"
@@ -36,11 +37,8 @@ struct PackArgs {
 };
 
 /// Adds one part's codes to the tiles of a matrix that began as zeros. One thread per word.
-struct PackKernel {
+struct PackKernel : RowKernel {
   using Args = PackArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
     const std::uint64_t index = std::uint64_t{simt::block_index()} * kThreads + simt::thread_index();
@@ -76,11 +74,8 @@ struct PackHalvesArgs {
 };
 
 /// Plain halves into tiles, zeros where there is none. One thread per word.
-struct PackHalvesKernel {
+struct PackHalvesKernel : RowKernel {
   using Args = PackHalvesArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
     const std::uint64_t index = std::uint64_t{simt::block_index()} * kThreads + simt::thread_index();
@@ -101,8 +96,8 @@ struct DequantArgs {
   const std::uint32_t* weights;  ///< as MatmulArgs
   const std::uint16_t* scales;
   const std::uint8_t* zeros;
-  std::uint16_t* to;  ///< [count / padded_in][padded_in] halves
-  std::uint64_t count;
+  std::uint16_t* to;    ///< [outputs of these slices][padded_in] halves
+  std::uint64_t count;  ///< vectors of 16 bytes of these slices' weights
   std::uint32_t first_slice;
   std::uint32_t slices;  ///< of the whole matrix
   std::uint32_t slice_tiles;
@@ -110,32 +105,66 @@ struct DequantArgs {
   std::uint32_t bits;  ///< 4, 8 or 16
 };
 
-/// Whole slices of 128 outputs as plain rows of halves, for a library's product. One thread per number.
-struct DequantKernel {
+/// Whole slices of 128 outputs as plain rows of halves, for a library's product: scale times (code less zero point),
+/// rounded once. One thread per vector: four, two or one fragment's words of a lane.
+struct DequantKernel : RowKernel {
   using Args = DequantArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
     const std::uint64_t index = std::uint64_t{simt::block_index()} * kThreads + simt::thread_index();
     if (index >= args.count) return;
-    const std::uint32_t padded_in = args.slice_tiles * kTileInputs;
-    const auto place = static_cast<std::uint32_t>(index % padded_in);
-    const auto n = static_cast<std::uint32_t>(index / padded_in) + args.first_slice * kTileOutputs;
-    const TilePlace at = tile_place(n % kTileOutputs, place % kTileInputs, args.bits);
-    const std::size_t tile = std::size_t{n / kTileOutputs} * args.slice_tiles + place / kTileInputs;
-    const std::uint32_t code =
-        args.weights[tile * tile_words(args.bits) + at.word] >> at.shift & ((1U << args.bits) - 1);
-    if (args.bits == 16) {
-      args.to[index] = static_cast<std::uint16_t>(code);
-      return;
+    if (args.bits == 4) {
+      expand<Int4Codec>(args, index);
+    } else if (args.bits == 8) {
+      expand<Int8Codec>(args, index);
+    } else {
+      expand<HalfCodec>(args, index);
     }
-    const std::size_t group = place / kHalfInputs / args.group_halves;
-    const std::size_t column = group * args.slices * kTileOutputs + n;
-    const int zero = args.zeros == nullptr ? 1 << (args.bits - 1) : args.zeros[column];
-    const float value = simt::half_to_float(args.scales[column]) * static_cast<float>(static_cast<int>(code) - zero);
-    args.to[index] = simt::float_to_half(value);
+  }
+
+ private:
+  template <class Codec>
+  static PLUMBLINE_KERNEL void expand(const Args& args, std::uint64_t index) {
+    constexpr unsigned kVectors = Codec::kBits / 4;
+    constexpr unsigned kFragments = 4 / kVectors;
+    const std::size_t skipped = std::size_t{args.first_slice} * args.slice_tiles * tile_words(Codec::kBits);
+    const simt::Vec4 vector = reinterpret_cast<const simt::Vec4*>(args.weights + skipped)[index];
+    const auto tile = static_cast<std::uint32_t>(index / (tile_words(Codec::kBits) / 4));
+    const auto lane = static_cast<unsigned>(index % simt::kLanes);
+    const auto run = static_cast<unsigned>(index / simt::kLanes % (2 * kWarps * kVectors));
+    const unsigned half = run / kVectors % 2;
+    // The first of the two outputs of the lane, and the run of 64 inputs.
+    const std::uint32_t n = tile / args.slice_tiles * kTileOutputs + run / kVectors / 2 * 16 + lane / 4;
+    const std::uint32_t half_place = tile % args.slice_tiles * 2 + half;
+    std::uint32_t scale = 0;
+    std::uint32_t scale8 = 0;
+    ZeroPoint first = zero_point(Codec::kMiddle);
+    ZeroPoint second = first;
+    if constexpr (Codec::kBits < 16) {
+      const std::size_t column = std::size_t{half_place / args.group_halves} * args.slices * kTileOutputs +
+                                 std::size_t{args.first_slice} * kTileOutputs + n;
+      scale = args.scales[column] * 0x10001U;
+      scale8 = args.scales[column + 8] * 0x10001U;
+      if (args.zeros != nullptr) {
+        first = zero_point(args.zeros[column]);
+        second = zero_point(args.zeros[column + 8]);
+      }
+    }
+    const std::size_t row_words = std::size_t{args.slice_tiles} * kTileInputs / 2;
+    const unsigned skipped_fragments = run % kVectors * kFragments;
+    auto* const to = reinterpret_cast<std::uint32_t*>(args.to) + n * row_words +
+                     std::size_t{half_place} * kHalfInputs / 2 + skipped_fragments * kFragmentInputs / 2 + lane % 4;
+    PLUMBLINE_UNROLL
+    for (unsigned f = 0; f < kFragments; ++f) {
+      std::uint32_t a[4];
+      Codec::expand(vector.word, f, first, second, a);
+      PLUMBLINE_UNROLL
+      for (unsigned r = 0; r < 4; ++r) {  // as a_place says
+        constexpr std::uint32_t kNegativeZeros = 0x80008000U;
+        if constexpr (Codec::kBits < 16) a[r] = simt::fused_halves(a[r], r % 2 == 0 ? scale : scale8, kNegativeZeros);
+        to[r % 2 * 8 * row_words + f * kFragmentInputs / 2 + r / 2 * 4] = a[r];
+      }
+    }
   }
 };
 

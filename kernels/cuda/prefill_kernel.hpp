@@ -3,15 +3,13 @@
 // overflows and 22 bits are kept: Qwen2's products of queries and keys need more range and more bits than one half has.
 //
 // A query's result has the same bits whatever is computed beside it and however a prompt is cut: tiles begin at
-// multiples of 32 and are taken in order. They are not those of attention_kernels.hpp, whose sums are cut otherwise.
+// multiples of 32 and are taken in order. They are not those of attend_kernel.hpp, whose sums are cut otherwise.
 //
 //   a warp: 16 queries          S = Q K^T: 16 x 32, four tiles of 8 positions    O = P V: 16 x dim, tiles of 8 dims
 #pragma once
 
-#include "kernels/cuda/attention_kernels.hpp"
+#include "kernels/cuda/attention_work.hpp"
 #include "kernels/cuda/fragments.hpp"
-#include "kernels/cuda/kv_pages.hpp"
-#include "kernels/cuda/simt.hpp"
 
 namespace kernels::cuda {
 
@@ -40,13 +38,7 @@ struct PrefillKernel {
     float* key_factors;
     float* value_factors;
   };
-  struct Work {
-    AttendItem item;
-    std::uint32_t kv_head;
-    std::uint32_t first_head;  ///< query head
-    std::uint32_t heads;       ///< of this block
-    std::uint32_t queries;     ///< rows * heads
-  };
+  using Work = AttendWork;
   /// Of a lane: rows lane / 4 and 8 further, as c_place says.
   struct Result {
     RunningSoftmax softmax[2];
@@ -58,14 +50,13 @@ struct PrefillKernel {
     auto* const factors = reinterpret_cast<float*>(memory + kHalvesBytes);
     const Shared shared{memory,  memory + 2 * kQueryBytes,  memory + 2 * kQueryBytes + 2 * kTileBytes,
                         factors, factors + kPrefillQueries, factors + kPrefillQueries + kTileTokens};
-    const Work work = find_work(args);
+    const Work work = find_work(args, kPrefillQueries);
     load_queries(args, work, shared);
     Result result{};
     result.softmax[0].peak = result.softmax[1].peak = -INFINITY;
-    const std::uint32_t end = work.item.first_position + work.item.rows;
-    for (std::uint32_t first = 0; first < end; first += kTileTokens) {
+    for (std::uint32_t first = 0; first < work.end; first += kTileTokens) {
       simt::sync_threads();  // all are done with the tile before
-      load_tile(args, work, shared, first, end - first < kTileTokens ? end - first : kTileTokens);
+      load_tile(args, work, shared, first);
       simt::sync_threads();
       if (warp() * kWarpRows < work.queries) attend(args, work, shared, first, result);
     }
@@ -75,20 +66,6 @@ struct PrefillKernel {
  private:
   static PLUMBLINE_KERNEL unsigned lane() { return simt::thread_index() % simt::kLanes; }
   static PLUMBLINE_KERNEL unsigned warp() { return simt::thread_index() / simt::kLanes; }
-
-  static PLUMBLINE_KERNEL Work find_work(const Args& args) {
-    const std::uint32_t per_kv = args.heads / args.cache.kv_heads;
-    const std::uint32_t per_item = args.cache.kv_heads * args.passes;
-    const std::uint32_t within = simt::block_index() % per_item;
-    Work work{};
-    work.item = args.items[simt::block_index() / per_item];
-    work.kv_head = within / args.passes;
-    const std::uint32_t skipped = within % args.passes * kPrefillQueries;
-    work.first_head = work.kv_head * per_kv + skipped;
-    work.heads = per_kv - skipped < kPrefillQueries ? per_kv - skipped : kPrefillQueries;
-    work.queries = work.item.rows * work.heads;
-    return work;
-  }
 
   /// Four numbers of a row that the warp has, as halves; gives the factor that undoes their scale.
   static PLUMBLINE_KERNEL float store_row(unsigned char* rows, unsigned bytes, unsigned row, const float (&four)[4]) {
@@ -122,9 +99,7 @@ struct PrefillKernel {
       const unsigned query = warp() * kWarpRows + i;
       float four[4] = {};
       if (query < work.queries) {
-        const std::size_t row = work.item.first_row + query / work.heads;
-        const std::size_t head = work.first_head + query % work.heads;
-        const float* const q = args.q.data + row * args.q.stride + head * args.cache.dim;
+        const float* const q = query_at(args.q, work, query, args.cache.dim);
         PLUMBLINE_UNROLL
         for (unsigned j = 0; j < 4; ++j) {
           if (lane() * 4 + j < args.cache.dim) four[j] = q[lane() * 4 + j] * args.scale;
@@ -135,21 +110,14 @@ struct PrefillKernel {
     }
   }
 
-  /// Keys and values of `count` positions; zeros after them. A warp has eight positions.
-  static PLUMBLINE_KERNEL void load_tile(const Args& args, const Work& work, const Shared& shared, std::uint32_t first,
-                                         std::uint32_t count) {
-    const KvPagesView& cache = args.cache;
+  /// Keys and values of a tile; zeros after the last position. A warp has eight positions.
+  static PLUMBLINE_KERNEL void load_tile(const Args& args, const Work& work, const Shared& shared,
+                                         std::uint32_t first) {
     for (unsigned i = 0; i < kTileTokens / (kThreads / simt::kLanes); ++i) {
       const unsigned token = warp() * (kTileTokens / (kThreads / simt::kLanes)) + i;
       float key[4] = {};
       float value[4] = {};
-      if (token < count) {
-        const std::uint32_t position = first + token;
-        const auto block = static_cast<std::size_t>(args.tables[work.item.table + position / cache.block_tokens]);
-        const std::uint32_t slot = position % cache.block_tokens;
-        load_four(cache, cache.token(args.layer, block, work.kv_head, 0, slot), lane(), key);
-        load_four(cache, cache.token(args.layer, block, work.kv_head, 1, slot), lane(), value);
-      }
+      if (first + token < work.end) load_position(args, work, first + token, lane(), key, value);
       const float key_factor = store_row(shared.keys, kTileBytes, token, key);
       const float value_factor = store_row(shared.values, kTileBytes, token, value);
       if (lane() == 0) {
@@ -215,7 +183,7 @@ struct PrefillKernel {
     for (unsigned half = 0; half < 2; ++half) {
       const unsigned query = warp() * kWarpRows + lane() / 4 + half * 8;
       const float query_factor = shared.query_factors[query];
-      const std::uint32_t own = work.item.first_position + query / work.heads;
+      const std::uint32_t own = work.position(query);
       float peak = result.softmax[half].peak;
       PLUMBLINE_UNROLL
       for (unsigned i = 0; i < 2 * kTiles; ++i) {
@@ -304,10 +272,7 @@ struct PrefillKernel {
         const unsigned query = warp() * kWarpRows + lane() / 4 + i / 2 * 8;
         const unsigned d = tile * 8 + lane() % 4 * 2 + i % 2;
         if (query >= work.queries || d >= args.cache.dim) continue;
-        const std::size_t row = work.item.first_row + query / work.heads;
-        const std::size_t head = work.first_head + query % work.heads;
-        args.y.data[row * args.y.stride + head * args.cache.dim + d] =
-            result.sums[tile][i] / result.softmax[i / 2].total;
+        query_at(args.y, work, query, args.cache.dim)[d] = result.sums[tile][i] / result.softmax[i / 2].total;
       }
     }
   }

@@ -8,11 +8,20 @@ namespace kernels::cuda {
 namespace {
 
 constexpr std::size_t kMaxTokens = 64;
+constexpr std::size_t kMostWideColumns = 1024;                   ///< staged at a time
 constexpr std::size_t kExpandedHalves = std::size_t{16} << 20U;  ///< 32 MiB of weights for the library at a time
+
+/// Room for two blocks of DeepMatmulKernel<16> in a processor, and what each of them takes besides.
+constexpr std::size_t kDeepSharedBytes = 2 * (std::size_t{DeepMatmulKernel<16>::kSharedBytes} + 1024);
 
 template <class Codec>
 void launch_matmul(Device& device, const MatmulArgs& args, std::size_t tokens) {
   const std::size_t blocks = args.stripes.blocks;
+  if constexpr (Codec::kBits == 4) {
+    const bool is_deep = device.shared_bytes() >= kDeepSharedBytes;
+    if (is_deep && tokens <= 8) return device.launch<DeepMatmulKernel<8>>(blocks, args);
+    if (is_deep && tokens <= 16) return device.launch<DeepMatmulKernel<16>>(blocks, args);
+  }
   if (tokens <= 8) return device.launch<MatmulKernel<Codec, 8>>(blocks, args);
   if (tokens <= 16) return device.launch<MatmulKernel<Codec, 16>>(blocks, args);
   if (tokens <= 32) return device.launch<MatmulKernel<Codec, 32>>(blocks, args);
@@ -38,6 +47,8 @@ void Products::multiply(const TileMatrix& matrix, const DeviceRows& x, const Dev
   const bool rounded = options_.precision == Precision::fast && matrix.layout().bits < 16;
   const bool many = options_.library_rows > 0 && rows >= options_.library_rows;
   if (rounded && many && multiply_by_library(matrix, x, y, rows)) return;
+  const bool wide = options_.wide_rows > 0 && rows >= options_.wide_rows && matrix.layout().bits < 16;
+  if (wide) return multiply_wide(matrix, x, y, rows, rounded ? 1 : 2);
   multiply_fused(matrix, x, y, rows, rounded ? 1 : 2);
 }
 
@@ -87,6 +98,31 @@ void Products::multiply_fused(const TileMatrix& matrix, const DeviceRows& x, con
   }
 }
 
+void Products::multiply_wide(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows,
+                             std::uint32_t terms) {
+  MatmulArgs args = matrix.args();
+  args.terms = terms;
+  const std::size_t step = kMostWideColumns / terms;
+  const std::size_t columns = std::size_t{wide_tiles(static_cast<std::uint32_t>(std::min(rows, step) * terms))};
+  staged_.reserve(device_, columns * kWideColumns * matrix.layout().padded_in());
+  row_scales_.reserve(device_, std::min(rows, step));
+  for (std::size_t first = 0; first < rows; first += step) {
+    const std::size_t count = std::min(rows - first, step);
+    stage(matrix, {x.data + first * x.stride, x.stride}, count, terms);
+    args.x = staged_.data();
+    args.row_scales = row_scales_.data();
+    args.y = y.data + first * y.stride;
+    args.y_stride = y.stride;
+    args.rows = static_cast<std::uint32_t>(count);
+    const std::size_t blocks = std::size_t{args.stripes.slices} * wide_tiles(args.rows * terms);
+    if (matrix.layout().bits == 4) {
+      device_->launch<WideMatmulKernel<Int4Codec>>(blocks, args);
+    } else {
+      device_->launch<WideMatmulKernel<Int8Codec>>(blocks, args);
+    }
+  }
+}
+
 bool Products::multiply_by_library(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y,
                                    std::size_t rows) {
   const TileLayout& layout = matrix.layout();
@@ -99,7 +135,8 @@ bool Products::multiply_by_library(const TileMatrix& matrix, const DeviceRows& x
   stage(matrix, x, rows, 1);
   const MatmulArgs weights = matrix.args();
   for (std::size_t first = 0; first < layout.slices; first += step) {
-    const std::uint64_t count = std::min<std::uint64_t>(layout.slices - first, step) * slice;
+    const std::uint64_t tiles = std::min<std::uint64_t>(layout.slices - first, step) * layout.slice_tiles;
+    const std::uint64_t count = tiles * tile_words(layout.bits) / 4;
     device_->launch<DequantKernel>((count + kRowThreads - 1) / kRowThreads,
                                    {.weights = weights.weights,
                                     .scales = weights.scales,

@@ -26,6 +26,8 @@ class Products {
  private:
   void multiply_fused(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows,
                       std::uint32_t terms);
+  void multiply_wide(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows,
+                     std::uint32_t terms);
   bool multiply_by_library(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows);
   void stage(const TileMatrix& matrix, const DeviceRows& x, std::size_t rows, std::uint32_t terms);
 

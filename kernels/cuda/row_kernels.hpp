@@ -10,6 +10,14 @@ namespace kernels::cuda {
 
 inline constexpr unsigned kRowThreads = 256;
 
+/// What a launch needs to know of a kernel, as most have it: threads of a block, blocks whose registers should fit a
+/// processor, bytes of shared memory.
+struct RowKernel {
+  static constexpr unsigned kThreads = kRowThreads;
+  static constexpr unsigned kMinBlocks = 1;
+  static constexpr unsigned kSharedBytes = 0;
+};
+
 /// Rows of floats: row r begins at data + r * stride.
 struct DeviceRows {
   float* data;
@@ -61,10 +69,8 @@ struct StageArgs {
 };
 
 /// x of a product: in the order of the weights' rows, as halves. One block per row.
-struct StageKernel {
+struct StageKernel : RowKernel {
   using Args = StageArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
   static constexpr unsigned kSharedBytes = 32;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
@@ -94,11 +100,8 @@ struct ScaleArgs {
 };
 
 /// y = y * row scale + bias: what a library's product leaves to do. One block per row.
-struct ScaleKernel {
+struct ScaleKernel : RowKernel {
   using Args = ScaleArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
     float* const y = args.y.data + simt::block_index() * args.y.stride;
@@ -119,10 +122,8 @@ struct NormArgs {
 };
 
 /// RMSNorm, with the residual addition before it where there is one. One block per row.
-struct NormKernel {
+struct NormKernel : RowKernel {
   using Args = NormArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
   static constexpr unsigned kSharedBytes = 32;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
@@ -152,11 +153,8 @@ struct SiluArgs {
 };
 
 /// y = gate / (1 + e^-gate) * up. Four elements per thread.
-struct SiluKernel {
+struct SiluKernel : RowKernel {
   using Args = SiluArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
   static constexpr unsigned kColsPerBlock = 4 * kThreads;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
@@ -179,11 +177,8 @@ struct GatherArgs {
 };
 
 /// y[i] = x[rows[i]]. One block per row of y.
-struct GatherKernel {
+struct GatherKernel : RowKernel {
   using Args = GatherArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
     const float* const from = args.x.data + static_cast<std::size_t>(args.rows[simt::block_index()]) * args.x.stride;
@@ -203,11 +198,8 @@ struct PlainArgs {
 };
 
 /// y = x * W^T + bias in floats, for weights that no half holds. One warp per output.
-struct PlainKernel {
+struct PlainKernel : RowKernel {
   using Args = PlainArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
   static constexpr unsigned kOutputsPerBlock = kThreads / simt::kLanes;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
@@ -239,11 +231,8 @@ struct RepairArgs {
 };
 
 /// Some outputs of a product once more, in floats from plain weights. One warp per output.
-struct RepairKernel {
+struct RepairKernel : RowKernel {
   using Args = RepairArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
   static constexpr unsigned kOutputsPerBlock = kThreads / simt::kLanes;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {

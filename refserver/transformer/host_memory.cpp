@@ -12,7 +12,6 @@ constexpr std::uint64_t kLine = 64;
 constexpr std::uint64_t kPanelColumns = 16;
 constexpr std::uint64_t kLanes = 16;
 constexpr std::uint64_t kBlockRows = 128;  ///< rows that share a scale, at most
-constexpr std::uint64_t kHeadGroup = 128;
 constexpr std::uint64_t kMaxBlocks = 1U << 24U;
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
@@ -61,9 +60,10 @@ void add_weights(const Checkpoint& checkpoint, HeadStorage head, HostMemoryPlan&
     }
   }
   plan.head_macs = std::uint64_t{config.hidden_size} * config.vocab_size;
-  if (head == HeadStorage::int8 && checkpoint.lm_head().plain() != nullptr) {
-    const std::uint64_t groups = (config.hidden_size - 1) / kHeadGroup + 1;
-    plan.weight_bytes += panel_bytes({config.hidden_size, config.vocab_size, groups, kHeadGroup, 8, true});
+  if (head != HeadStorage::as_stored && checkpoint.lm_head().plain() != nullptr) {
+    const std::uint64_t groups = (config.hidden_size - 1) / kernels::kHeadGroup + 1;
+    const unsigned bits = head == HeadStorage::int8 ? 8 : 4;
+    plan.weight_bytes += panel_bytes({config.hidden_size, config.vocab_size, groups, kernels::kHeadGroup, bits, true});
   } else {
     add_linear(checkpoint.lm_head(), plan);
   }

@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <string>
 #include <utility>
-
-#include "kernels/int8_rows.hpp"
 
 namespace refserver {
 namespace {
-
-constexpr std::size_t kHeadGroup = 128;
 
 kernels::DenseType dense_type(Dtype dtype) {
   if (dtype == Dtype::f32) return kernels::DenseType::f32;
@@ -80,16 +77,14 @@ LayerMatrices upload_layer(kernels::Backend& backend, const LayerWeights& layer,
 
 CheckpointResult<Projection> upload_head(const kernels::Backend& backend, const Linear& head, HeadStorage storage,
                                          const std::shared_ptr<const void>& owner) {
-  const Linear* pointer = &head;
+  const Linear* const pointer = &head;
   if (storage == HeadStorage::as_stored || head.plain() == nullptr) return Projection(backend, {&pointer, 1}, owner);
-  const auto packed = kernels::quantise_rows(dense_matrix(*head.plain(), nullptr), kHeadGroup, std::string(head.name));
-  if (packed.has_error()) {
-    return CheckpointError{CheckpointErrc::unsupported, "", "", packed.error().message + "; keep the head as stored"};
+  auto rounded = backend.upload_head(dense_matrix(*head.plain(), owner), storage == HeadStorage::int8 ? 8 : 4,
+                                     std::string(head.name));
+  if (rounded.has_error()) {
+    return CheckpointError{CheckpointErrc::unsupported, "", "", rounded.error().message + "; keep the head as stored"};
   }
-  Linear rounded = head;
-  rounded.weight = QuantizedWeight{*kernels::make_gptq_matrix(packed->tensors(), kHeadGroup), true, true};
-  pointer = &rounded;
-  return Projection(backend, {&pointer, 1}, owner);
+  return Projection(std::move(*rounded));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "kernels/backend.hpp"
@@ -16,6 +17,7 @@ namespace refserver {
 enum class HeadStorage : std::uint8_t {
   as_stored,
   int8,  ///< plain weights are rounded to 8 bits in groups of 128; quantised ones stay as they are
+  int4,  ///< or to 4 bits
 };
 
 /// Linear layers that read the same rows and write side by side: [q | k | v], [gate | up], or one alone.
@@ -24,6 +26,9 @@ class Projection {
   /// Joins the matrices where they are quantised alike; plain ones are used where the file is mapped, kept by `owner`.
   Projection(const kernels::Backend& backend, std::span<const Linear* const> linears,
              const std::shared_ptr<const void>& owner);
+
+  /// One matrix as it is.
+  explicit Projection(std::unique_ptr<const kernels::WeightMatrix> matrix) { parts_.push_back(std::move(matrix)); }
 
   /// y = x * W + bias. x is [rows][in], y is [rows][out].
   void apply(kernels::Backend& backend, const kernels::Rows& x, const kernels::Rows& y) const;

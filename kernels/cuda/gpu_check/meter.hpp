@@ -16,15 +16,53 @@ namespace kernels::gpu_check {
 using cuda::Device;
 using cuda::Dispatch;
 
+/// What reading so many bytes takes at least on the cards that these kernels are for, by their data sheets.
+inline std::string rooflines(double bytes, double per_second, const char* unit) {
+  return fmt::format("at best {:.3g} {} on a 4070 Super, {:.3g} {} on a 4090", bytes / 504e9 * per_second, unit,
+                     bytes / 1008e9 * per_second, unit);
+}
+
 class Meter {
  public:
-  Meter(const Options& options, std::shared_ptr<Device> device) : options_(options), device_(std::move(device)) {}
+  Meter(const Options& options, std::shared_ptr<Device> device)
+      : options_(options), device_(std::move(device)), report_(options, device_->facts()) {}
 
   bool emulated() const { return options_.emulator; }
   Device& device() const { return *device_; }
   const std::shared_ptr<Device>& shared_device() const { return device_; }
   Report& report() { return report_; }
-  void write() const { report_.write(options_, device_->facts()); }
+
+  /// Does one part where it is asked for. What it throws is reported, and the rest goes on unless the device is gone.
+  void part(const std::string& name, const std::string& what, const std::function<void()>& work) {
+    if (is_gone_ || (!options_.parts.empty() && std::ranges::find(options_.parts, name) == options_.parts.end())) {
+      return;
+    }
+    try {
+      work();
+    } catch (const std::exception& error) {
+      report_.fail(what, error.what());
+    }
+    device_->set_overlap(cuda::LaunchOverlap::none);
+    try {
+      (void)device_->facts();
+    } catch (const std::exception& error) {
+      is_gone_ = true;
+      report_.fail("the device answers no more; everything after " + what + " is left out", error.what());
+    }
+  }
+  /// The same work as it is and, where the device can, with launches that overlap. What goes wrong with those alone is
+  /// reported and ends them, not the rest.
+  void both_ways(const std::function<void(const char* suffix)>& work) {
+    work("");
+    if (!overlaps_ || !device_->set_overlap(cuda::LaunchOverlap::prologues)) return;
+    try {
+      work(", overlapped");
+    } catch (const std::exception& error) {
+      overlaps_ = false;
+      report_.fail("overlapped launches, left out from here on", error.what());
+    }
+    device_->set_overlap(cuda::LaunchOverlap::none);
+  }
 
   std::unique_ptr<Backend> backend(const CudaOptions& options = {}) const {
     return make_cuda_backend(device_, "cuda", options);
@@ -69,6 +107,8 @@ class Meter {
  private:
   Options options_;
   std::shared_ptr<Device> device_;
+  bool is_gone_ = false;
+  bool overlaps_ = true;
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
   Report report_;
 };

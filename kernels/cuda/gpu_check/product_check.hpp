@@ -11,17 +11,49 @@ namespace kernels::gpu_check {
 
 using bench::ModelShape;
 
+/// A matrix of a model: inputs, outputs, bits of a code.
+struct Shape {
+  const char* name;
+  std::size_t in;
+  std::size_t out;
+  unsigned bits;
+};
+inline std::vector<Shape> shapes(const ModelShape& model) {
+  return {{"qkv", model.hidden, model.qkv(), 4},
+          {"o", model.heads * model.head_dim, model.hidden, 4},
+          {"gate+up", model.hidden, 2 * model.intermediate, 4},
+          {"down", model.intermediate, model.hidden, 4}};
+}
+
+/// A few columns of the first and last row in double. `tolerance` is of the sum of magnitudes.
+inline void verify(Backend& backend, const GptqMatrix& matrix, const Rows& x, const Rows& y, double tolerance) {
+  for (const std::size_t row : {std::size_t{0}, x.rows - 1}) {
+    const auto from = backend.view(x.slice(row, 1));
+    const std::vector<float> inputs(from.begin(), from.end());
+    const auto outputs = backend.view(y.slice(row, 1));
+    for (std::size_t n = 0; n < matrix.out(); n += matrix.out() / 7) {
+      double sum = 0;
+      double magnitude = 0;
+      for (std::size_t k = 0; k < matrix.in(); ++k) {
+        const double term = static_cast<double>(inputs[k]) * matrix.weight(k, n);
+        sum += term;
+        magnitude += std::abs(term);
+      }
+      if (!(std::abs(outputs[n] - sum) <= tolerance * magnitude)) {
+        throw std::runtime_error(fmt::format("{}x{}, {} rows: output [{}, {}] is {}, not {}", matrix.in(), matrix.out(),
+                                             x.rows, row, n, outputs[n], sum));
+      }
+    }
+  }
+}
+
 class ProductCheck {
  public:
   ProductCheck(Meter& meter, const ModelShape& model) : meter_(meter), model_(model) {}
 
   void run(Precision precision) {
-    const std::vector<Shape> shapes{{"qkv", model_.hidden, model_.qkv(), 4},
-                                    {"o", model_.heads * model_.head_dim, model_.hidden, 4},
-                                    {"gate+up", model_.hidden, 2 * model_.intermediate, 4},
-                                    {"down", model_.intermediate, model_.hidden, 4},
-                                    {"head int8", model_.hidden, model_.vocabulary, 8}};
-    for (const Shape& shape : shapes) product(shape, precision);
+    for (const Shape& shape : shapes(model_)) product(shape, precision);
+    product({"head int8", model_.hidden, model_.vocabulary, 8}, precision);
   }
 
   /// A 4-bit output layer of random weights: its greatest outputs are those of the weights as they are.
@@ -37,7 +69,7 @@ class ProductCheck {
                             .type = DenseType::f16,
                             .owner = std::shared_ptr<const void>(&weights, [](const void*) {})};
     const auto on = meter_.backend({.precision = Precision::fast});
-    const auto head = on->upload_head(dense);
+    const auto head = std::move(*on->upload_head(dense, 4, name));
     for (const std::size_t rows : meter_.emulated() ? std::vector<std::size_t>{2} : std::vector<std::size_t>{1, 16}) {
       const auto x = on->make_buffer(rows * model_.hidden);
       const auto y = on->make_buffer(rows * model_.vocabulary);
@@ -68,78 +100,43 @@ class ProductCheck {
   }
 
  private:
-  struct Shape {
-    const char* name;
-    std::size_t in;
-    std::size_t out;
-    unsigned bits;
-  };
-
   void product(const Shape& shape, Precision precision) {
     const char* const precision_name = precision == Precision::fast ? "fast" : "exact";
-    const std::string name =
-        fmt::format("{} {} {}x{}, {}", model_.name, shape.name, shape.in, shape.out, precision_name);
-    if (!meter_.has_time(name)) return;
+    const std::string name = fmt::format("{} {} {}x{}", model_.name, shape.name, shape.in, shape.out);
+    if (!meter_.has_time(fmt::format("{}, {}", name, precision_name))) return;
     const GptqPacked packed = bench::random_layer(shape.in, shape.out, shape.bits);
     const auto matrix = *make_gptq_matrix(packed.tensors(), 128);
     const auto on = meter_.backend({.precision = precision});
-    const auto by_library = meter_.backend({.precision = precision, .library_rows = 1});
     // So many that the second-level cache has forgotten the first when the last has been read.
     std::vector<std::unique_ptr<const WeightMatrix>> copies;
     const std::size_t wanted = 4 * meter_.device().facts().second_level_bytes;
     do {
       copies.push_back(on->upload(matrix));
     } while (copies.size() * copies[0]->bytes() < wanted);
-    const std::size_t most = meter_.emulated() ? 2 : 512;
+    const auto bytes = static_cast<double>(copies[0]->bytes());
+    const std::size_t most = meter_.emulated() ? 2 : 64;
     const auto x = on->make_buffer(most * shape.in);
     const auto y = on->make_buffer(most * shape.out);
     Meter::fill(*on, rows_of(*x, most, shape.in));
-    std::vector<std::size_t> rows{1, 2, 4, 8, 16, 32, 64, 512};
+    std::vector<std::size_t> rows{1, 2, 4, 8, 16, 32, 64};
+    if (precision == Precision::exact) rows = {1, 16};
     if (meter_.emulated()) rows = {1, 2};
     for (const std::size_t count : rows) {
       const Rows inputs = rows_of(*x, count, shape.in);
       const Rows outputs = rows_of(*y, count, shape.out);
-      measure(*on, matrix, copies, inputs, outputs, fmt::format("{}, {} rows", name, count), precision);
-      if (count < 512 || precision == Precision::exact) continue;
-      measure(*by_library, matrix, copies, inputs, outputs, fmt::format("{}, {} rows, cuBLAS", name, count), precision);
-    }
-  }
-
-  void measure(Backend& backend, const GptqMatrix& matrix,
-               const std::vector<std::unique_ptr<const WeightMatrix>>& copies, const Rows& x, const Rows& y,
-               const std::string& name, Precision precision) {
-    if (!meter_.has_time(name)) return;
-    const auto work = [&] {
-      for (const auto& copy : copies) backend.matmul(*copy, x, y);
-    };
-    work();
-    verify(backend, matrix, x, y, precision == Precision::fast ? 2e-3 : 1e-5);
-    const double time = meter_.seconds(work) / static_cast<double>(copies.size());
-    const auto bytes = static_cast<double>(copies[0]->bytes());
-    const double flops = 2.0 * static_cast<double>(x.rows * matrix.in() * matrix.out());
-    meter_.report().add(name, time * 1e6, "us",
-                        fmt::format("{:.0f} GB/s of weights, {:.1f} TFLOP/s", bytes / time / 1e9, flops / time / 1e12));
-  }
-
-  /// A few columns of the first and last row in double. `tolerance` is of the sum of magnitudes.
-  static void verify(Backend& backend, const GptqMatrix& matrix, const Rows& x, const Rows& y, double tolerance) {
-    for (const std::size_t row : {std::size_t{0}, x.rows - 1}) {
-      const auto from = backend.view(x.slice(row, 1));
-      const std::vector<float> inputs(from.begin(), from.end());
-      const auto outputs = backend.view(y.slice(row, 1));
-      for (std::size_t n = 0; n < matrix.out(); n += matrix.out() / 7) {
-        double sum = 0;
-        double magnitude = 0;
-        for (std::size_t k = 0; k < matrix.in(); ++k) {
-          const double term = static_cast<double>(inputs[k]) * matrix.weight(k, n);
-          sum += term;
-          magnitude += std::abs(term);
-        }
-        if (!(std::abs(outputs[n] - sum) <= tolerance * magnitude)) {
-          throw std::runtime_error(fmt::format("{}x{}, {} rows: output [{}, {}] is {}, not {}", matrix.in(),
-                                               matrix.out(), x.rows, row, n, outputs[n], sum));
-        }
-      }
+      meter_.both_ways([&](const char* suffix) {
+        const std::string what = fmt::format("{}, {}, {} rows{}", name, precision_name, count, suffix);
+        if (!meter_.has_time(what)) return;
+        const auto work = [&] {
+          for (const auto& copy : copies) on->matmul(*copy, inputs, outputs);
+        };
+        work();
+        verify(*on, matrix, inputs, outputs, precision == Precision::fast ? 2e-3 : 1e-5);
+        const double time = meter_.seconds(work) / static_cast<double>(copies.size());
+        if (precision == Precision::fast) meter_.report().goals().multiplied(name, bytes, count, time);
+        meter_.report().add(what, time * 1e6, "us",
+                            fmt::format("{:.0f} GB/s of weights; {}", bytes / time / 1e9, rooflines(bytes, 1e6, "us")));
+      });
     }
   }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <string_view>
 
 #include "kernels/bench/model_shapes.hpp"
 #include "kernels/cuda/gpu_check/meter.hpp"
@@ -27,9 +28,13 @@ class StepCheck {
     for (const std::size_t rows : batches) {
       const std::string step = fmt::format("{} decode step, {} sequences at {} tokens", model_.name, rows, context);
       if (!meter_.has_time(step)) continue;
-      compare(weights, rows, step);
-      measure(step + ", launched", rows, weights.bytes(), [&] { weights.step_plainly(rows); });
-      measure(step + ", replayed", rows, weights.bytes(), [&] { weights.step(rows); });
+      const std::vector<float> launched = plain_logits(weights, rows);
+      meter_.both_ways([&](const char* suffix) {
+        compare(weights, rows, launched, step + suffix, *suffix == '\0' ? 0 : 1);
+        measure(step + ", launched" + suffix, rows, weights.bytes(), [&] { weights.step_plainly(rows); });
+        measure(step + ", replayed" + suffix, rows, weights.bytes(),
+                [&] { weights.step(rows, *suffix == '\0' ? 0 : 1); });
+      });
     }
   }
 
@@ -69,25 +74,34 @@ class StepCheck {
   }
 
  private:
-  static void compare(bench::Model& weights, std::size_t rows, const std::string& name) {
+  static std::vector<float> plain_logits(bench::Model& weights, std::size_t rows) {
     weights.reset();
     weights.step_plainly(rows);
     const auto seen = weights.logits(rows);
-    const std::vector<float> launched(seen.begin(), seen.end());
-    for (const char* const how : {"first", "recorded", "replayed"}) {
+    return {seen.begin(), seen.end()};
+  }
+  /// `key`: of what is recorded.
+  static void compare(bench::Model& weights, std::size_t rows, const std::vector<float>& launched,
+                      const std::string& name, std::uint64_t key) {
+    for (const char* const how : {"launched", "first", "recorded", "replayed"}) {
       weights.reset();
-      weights.step(rows);
-      const auto replayed = weights.logits(rows);
-      if (std::memcmp(replayed.data(), launched.data(), launched.size() * sizeof(float)) != 0) {
+      if (std::string_view(how) == "launched") {
+        weights.step_plainly(rows);
+      } else {
+        weights.step(rows, key);
+      }
+      const auto logits = weights.logits(rows);
+      if (std::memcmp(logits.data(), launched.data(), launched.size() * sizeof(float)) != 0) {
         throw std::runtime_error(fmt::format("{}: the {} step has not the bits of the launched one", name, how));
       }
     }
   }
   void measure(const std::string& name, std::size_t rows, std::size_t bytes, const std::function<void()>& step) {
     const double time = Meter::wall_seconds(step, meter_.emulated() ? 1 : 20);
-    meter_.report().add(name, time * 1e3, "ms",
-                        fmt::format("{:.0f} tokens/s, {:.0f} GB/s of weights", static_cast<double>(rows) / time,
-                                    static_cast<double>(bytes) / time / 1e9));
+    meter_.report().add(
+        name, time * 1e3, "ms",
+        fmt::format("{:.0f} tokens/s, {:.0f} GB/s of weights; {}", static_cast<double>(rows) / time,
+                    static_cast<double>(bytes) / time / 1e9, rooflines(static_cast<double>(bytes), 1e3, "ms")));
   }
   static SampleRow wish(std::size_t kind, std::uint64_t round) {
     SampleRow row{.rule = kind == 8 ? ChoiceRule::greatest : ChoiceRule::draw, .seed = 11 + kind, .position = round};

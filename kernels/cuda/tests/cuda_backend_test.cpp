@@ -25,7 +25,7 @@ class CudaTest : public ::testing::TestWithParam<CudaTarget> {
   }
   std::unique_ptr<Backend> make(const CudaOptions& options = {}, unsigned processors = 3, unsigned seed = 1) const {
     if (GetParam() == CudaTarget::gpu) return find_cuda_backend(options);
-    return make_cuda_backend(make_emulated_device(processors, seed), "cuda-emulated", options);
+    return make_cuda_backend(make_emulated_device({.processors = processors, .seed = seed}), "cuda-emulated", options);
   }
   bool on_gpu() const { return GetParam() == CudaTarget::gpu; }
   std::mt19937 random_{42};  // NOLINT: the same values every time
@@ -224,10 +224,59 @@ TEST_P(CudaTest, ProductsThroughTheLibraryAgreeWithFusedOnes) {
     EXPECT_LT(worst(library, fused), 2e-3 * std::sqrt(static_cast<double>(shape.in)));
     if (!on_gpu()) {
       EXPECT_GT(worst(library, fused), 0) << "the library was not asked";
-      const auto without = make_cuda_backend(make_emulated_device(3, 1, false), "cuda-emulated",
+      const auto without = make_cuda_backend(make_emulated_device({.has_library = false}), "cuda-emulated",
                                              {.precision = Precision::fast, .library_rows = 32});
       EXPECT_EQ(product(*without, *matrix, x, 70), fused) << "no library: the fused kernel";
     }
+  }
+}
+
+TEST_P(CudaTest, ManyRowsAtOnceAgreeWithTheReference) {
+  // Columns that fill a block of 128, leave most of it empty, and need several; groups of one and two runs of 64
+  // inputs, scattered, with zero points and without; outputs that end inside a slice.
+  struct Case {
+    LayerShape shape;
+    std::size_t rows;
+  };
+  for (const Case& c : {Case{{256, 136, 128, true}, 64}, Case{{320, 24, 64, false}, 5},
+                        Case{{384, 16, 128, false, 8}, 70}, Case{{200, 40, 100, true, 4, true}, 130}}) {
+    const GptqPacked packed = random_packed(c.shape, random_);
+    const auto matrix = make_gptq_matrix(packed.tensors(), c.shape.group_size);
+    const auto x = random_values(c.rows * c.shape.in, random_);
+    const auto expected = product(*make_reference_backend(), *matrix, x, c.rows);
+    for (const Precision precision : {Precision::exact, Precision::fast}) {
+      const CudaOptions options{.precision = precision, .wide_rows = 1};
+      // Halves of x are off by 2^-12 of its greatest, two of them by 2^-22; sums have `in` terms of a few units.
+      const double bound = precision == Precision::exact ? 5e-4 : 0.05 * std::sqrt(static_cast<double>(c.shape.in));
+      EXPECT_LT(worst(product(*make(options), *matrix, x, c.rows), expected), bound)
+          << c.shape.in << "x" << c.shape.out << ", " << c.rows << " rows";
+    }
+  }
+}
+
+TEST_P(CudaTest, ARowAmongManyDoesNotDependOnTheOthers) {
+  const GptqPacked packed = random_packed({320, 136, 64, true}, random_);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 64);
+  const auto x = random_values(90 * 320, random_);
+  const auto all = product(*make({.wide_rows = 2}), *matrix, x, 90);
+  for (const std::size_t rows : {2U, 65U}) {
+    const auto some = product(*make({.wide_rows = 2}, 7, 5), *matrix, std::span(x).first(rows * 320), rows);
+    ASSERT_TRUE(std::ranges::equal(some, std::span(all).first(some.size()))) << rows;
+  }
+  const auto one = std::span(x).first(320);
+  EXPECT_EQ(product(*make({.wide_rows = 2}), *matrix, one, 1), product(*make(), *matrix, one, 1)) << "too few rows";
+}
+
+TEST_P(CudaTest, DeepPipelinesGiveTheSameBits) {
+  if (on_gpu()) GTEST_SKIP() << "a GPU has the shared memory it has";
+  const GptqPacked packed = random_packed({1280, 264, 128, true}, random_);
+  const auto matrix = make_gptq_matrix(packed.tensors(), 128);
+  const auto deep = make_cuda_backend(make_emulated_device({.shared_bytes = 227 * 1024UL}), "cuda-emulated",
+                                      {.precision = Precision::fast});
+  for (const std::size_t rows : {1U, 8U, 13U}) {
+    const auto x = random_values(rows * 1280, random_);
+    EXPECT_EQ(product(*deep, *matrix, x, rows), product(*make({.precision = Precision::fast}), *matrix, x, rows))
+        << rows;
   }
 }
 

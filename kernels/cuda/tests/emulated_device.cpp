@@ -17,10 +17,11 @@ namespace {
 
 class EmulatedDevice final : public Device {
  public:
-  EmulatedDevice(unsigned processors, unsigned seed, bool library)
-      : processors_(processors), library_(library), emulator_(seed) {}
+  explicit EmulatedDevice(const EmulatedGpu& gpu)
+      : processors_(gpu.processors), shared_bytes_(gpu.shared_bytes), library_(gpu.has_library), emulator_(gpu.seed) {}
 
   unsigned processors() const noexcept override { return processors_; }
+  std::size_t shared_bytes() const noexcept override { return shared_bytes_; }
   void* allocate(std::size_t bytes) override {
     if (steps_ != nullptr) throw std::logic_error("memory is asked for while work is recorded");
     const std::size_t rounded = (bytes + 255) / 256 * 256;  // cudaMalloc's alignment
@@ -40,7 +41,10 @@ class EmulatedDevice final : public Device {
   void copy_out(void* to, const void* from, std::size_t bytes) override { copy_now(to, from, bytes); }
   bool library_product(const std::uint16_t* w, const std::uint16_t* x, float* y, std::size_t out, std::size_t in,
                        std::size_t rows, std::size_t y_stride) override;
+  bool library_bf16(const std::uint16_t* w, const std::uint16_t* x, std::uint16_t* y, std::size_t out, std::size_t in,
+                    std::size_t rows) override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
+  bool set_overlap(LaunchOverlap overlap) override { return overlap == LaunchOverlap::none; }
   DeviceFacts facts() const override { return {.name = "emulator", .capability = "8.0"}; }
   double time(const std::function<void()>& work, unsigned repeats, Dispatch) override {
     const auto begin = std::chrono::steady_clock::now();
@@ -72,6 +76,7 @@ class EmulatedDevice final : public Device {
   }
 
   unsigned processors_;
+  std::size_t shared_bytes_;
   bool library_;
   simt::Emulator emulator_;
   std::vector<std::function<void()>>* steps_ = nullptr;  ///< of the recording under way
@@ -118,8 +123,22 @@ bool EmulatedDevice::library_product(const std::uint16_t* w, const std::uint16_t
 
 }  // namespace
 
-std::shared_ptr<Device> make_emulated_device(unsigned processors, unsigned seed, bool library) {
-  return std::make_shared<EmulatedDevice>(processors, seed, library);
+bool EmulatedDevice::library_bf16(const std::uint16_t* w, const std::uint16_t* x, std::uint16_t* y, std::size_t out,
+                                  std::size_t in, std::size_t rows) {
+  if (!library_) return false;
+  const auto wide = [](std::uint16_t bits) { return double{simt::float_of(std::uint32_t{bits} << 16U)}; };
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t n = 0; n < out; ++n) {
+      double sum = 0;
+      for (std::size_t k = 0; k < in; ++k) sum += wide(x[r * in + k]) * wide(w[n * in + k]);
+      y[r * out + n] = simt::float_to_bf16(static_cast<float>(sum));
+    }
+  }
+  return true;
+}
+
+std::shared_ptr<Device> make_emulated_device(const EmulatedGpu& gpu) {
+  return std::make_shared<EmulatedDevice>(gpu);
 }
 
 }  // namespace kernels::cuda

@@ -1,14 +1,22 @@
 // The device of the backend's tests: host memory, kernels on the emulator.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 namespace kernels::cuda {
 
 class Device;
 
-/// Like a small GPU of `processors`. Fresh memory holds NaNs; the seed shuffles the order of threads and blocks. Its
-/// library multiplies in double, where `library` says that there is one.
-std::shared_ptr<Device> make_emulated_device(unsigned processors = 3, unsigned seed = 1, bool library = true);
+/// A small GPU.
+struct EmulatedGpu {
+  unsigned processors = 3;
+  unsigned seed = 1;                        ///< shuffles the order of threads and blocks
+  bool has_library = true;                  ///< one that multiplies in double
+  std::size_t shared_bytes = 100 * 1024UL;  ///< of a processor
+};
+
+/// Fresh memory holds NaNs.
+std::shared_ptr<Device> make_emulated_device(const EmulatedGpu& gpu = {});
 
 }  // namespace kernels::cuda

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "kernels/cuda/pack_kernel.hpp"
+#include "kernels/cuda/wide_matmul_kernel.hpp"
 
 namespace kernels::cuda {
 namespace {
@@ -93,6 +94,27 @@ TEST(Swizzle, IsABijectionWithoutBankConflicts) {
       std::set<unsigned> banks;
       for (unsigned chunk = first; chunk < first + 8; ++chunk) banks.insert(bank(swizzled(token, chunk)));
       EXPECT_EQ(banks.size(), 8U) << "copy of token " << token;
+    }
+  }
+}
+
+TEST(Swizzle, OfHalvesIsABijectionWithoutBankConflicts) {
+  std::set<unsigned> offsets;
+  for (unsigned column = 0; column < kWideColumns; ++column) {
+    std::set<unsigned> banks;
+    for (unsigned chunk = 0; chunk < 8; ++chunk) {
+      offsets.insert(swizzled_half(column, chunk));
+      banks.insert(swizzled_half(column, chunk) / 16 % 8);
+    }
+    EXPECT_EQ(banks.size(), 8U) << "copy of column " << column;
+  }
+  EXPECT_EQ(offsets.size(), kWideColumns * 8U);
+  EXPECT_EQ(*offsets.rbegin(), kWideColumns * 128U - 16U);
+  for (unsigned first = 0; first < kWideColumns; first += 8) {
+    for (unsigned chunk = 0; chunk < 8; ++chunk) {
+      std::set<unsigned> banks;
+      for (unsigned column = first; column < first + 8; ++column) banks.insert(swizzled_half(column, chunk) / 16 % 8);
+      EXPECT_EQ(banks.size(), 8U) << "ldmatrix of chunk " << chunk;
     }
   }
 }

@@ -39,7 +39,7 @@ TEST(HostMemory, CoversWhatLoadingTakesWhereverTensorsLie) {
     ASSERT_TRUE(write_synthetic_checkpoint(options, folder, {}).has_value());
     const RawTensors tensors = read_raw(folder / "model.safetensors");
     const std::uint64_t embedding = 104 * 128 * 2;
-    for (const HeadStorage head : {HeadStorage::as_stored, HeadStorage::int8}) {
+    for (const HeadStorage head : {HeadStorage::as_stored, HeadStorage::int8, HeadStorage::int4}) {
       write_raw(folder / "model.safetensors", tensors);
       const Loaded aligned = load(folder, head);
       write_raw(folder / "model.safetensors", tensors, 1);

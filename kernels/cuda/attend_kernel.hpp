@@ -1,162 +1,16 @@
-// Rotation and writing of keys and values, and attention over pages.
+// Attention over pages in floats: single rows, short prompts, several runs of positions.
 //
 // A query's result has the same bits whatever is computed beside it, and however a prompt is cut into chunks: positions
 // are taken in runs of 256, runs in tiles of 32, each run has its own softmax, and runs are merged in order, be it by
 // the block that computed them or by a second kernel.
 #pragma once
 
-#include "kernels/cuda/kv_pages.hpp"
-#include "kernels/cuda/row_kernels.hpp"
-#include "kernels/cuda/simt.hpp"
+#include "kernels/cuda/attention_work.hpp"
 
 namespace kernels::cuda {
 
-inline constexpr unsigned kMaxHeadDim = 128;
-inline constexpr unsigned kRunTokens = 256;  ///< positions of one softmax, before merging
-inline constexpr unsigned kTileTokens = 32;  ///< positions per barrier: one per lane
 inline constexpr unsigned kBlockQueries = 16;
 inline constexpr unsigned kWarpQueries = 4;
-
-struct RopeArgs {
-  DeviceRows q;
-  DeviceRows k;
-  DeviceRows v;
-  const float* cosines;       ///< [rows][dim / 2]
-  const float* sines;         ///< [rows][dim / 2]
-  const std::int32_t* block;  ///< [rows]: where each row's token lies
-  const std::int32_t* slot;   ///< [rows]
-  KvPagesView cache;
-  std::uint32_t layer;
-  std::uint32_t heads;
-};
-
-/// Rotates q and k, writes k and v into the pages. One block per row, one warp per head.
-struct RopeKernel {
-  using Args = RopeArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
-
-  static PLUMBLINE_KERNEL void run(const Args& args) {
-    const unsigned row = simt::block_index();
-    const std::uint32_t dim = args.cache.dim;
-    const std::uint32_t kv_heads = args.cache.kv_heads;
-    for (unsigned unit = simt::thread_index() / simt::kLanes; unit < args.heads + 2 * kv_heads;
-         unit += kThreads / simt::kLanes) {
-      if (unit < args.heads) {
-        rotate(args, row, args.q.data + row * args.q.stride + std::size_t{unit} * dim);
-      } else if (unit < args.heads + kv_heads) {
-        const unsigned head = unit - args.heads;
-        float* const k = args.k.data + row * args.k.stride + std::size_t{head} * dim;
-        rotate(args, row, k);
-        store(args, row, head, 0, k);
-      } else {
-        const unsigned head = unit - args.heads - kv_heads;
-        store(args, row, head, 1, args.v.data + row * args.v.stride + std::size_t{head} * dim);
-      }
-    }
-  }
-
- private:
-  /// A lane has the pairs lane, lane + 32, ... and what it writes it alone reads again in `store`.
-  static PLUMBLINE_KERNEL void rotate(const Args& args, unsigned row, float* head) {
-    const std::uint32_t half = args.cache.dim / 2;
-    for (std::uint32_t i = simt::thread_index() % simt::kLanes; i < half; i += simt::kLanes) {
-      const float cosine = args.cosines[std::size_t{row} * half + i];
-      const float sine = args.sines[std::size_t{row} * half + i];
-      const float a = head[i];
-      const float b = head[half + i];
-      head[i] = simt::fused(a, cosine, -(b * sine));
-      head[half + i] = simt::fused(b, cosine, a * sine);
-    }
-  }
-  static PLUMBLINE_KERNEL void store(const Args& args, unsigned row, unsigned head, unsigned part, const float* from) {
-    const KvPagesView& cache = args.cache;
-    const std::size_t token = cache.token(args.layer, static_cast<std::size_t>(args.block[row]), head, part,
-                                          static_cast<std::size_t>(args.slot[row]));
-    const std::uint32_t half = cache.dim / 2;
-    const unsigned lane = simt::thread_index() % simt::kLanes;
-    ByteScale scale{};
-    if (cache.type == KvType::int8) {
-      float greatest = -INFINITY;
-      float least_negated = -INFINITY;
-      for (std::uint32_t i = lane; i < half; i += simt::kLanes) {
-        greatest = fmaxf(greatest, fmaxf(from[i], from[half + i]));
-        least_negated = fmaxf(least_negated, fmaxf(-from[i], -from[half + i]));
-      }
-      greatest = simt::warp_max(greatest);
-      const float least = -simt::warp_max(least_negated);
-      scale = {least, (greatest - least) / 255.0F};
-      if (lane == 0) cache.scales[token] = scale;
-    }
-    for (std::uint32_t i = lane; i < half; i += simt::kLanes) {
-      store_kv(cache, token * cache.dim + i, scale, from[i]);
-      store_kv(cache, token * cache.dim + half + i, scale, from[half + i]);
-    }
-  }
-};
-
-/// Rows of one sequence that a block takes together, and which runs of positions.
-struct AttendItem {
-  std::uint32_t first_row;
-  std::uint32_t rows;            ///< 0: nothing to do
-  std::uint32_t first_position;  ///< of the first row
-  std::uint32_t table;           ///< offset of the sequence's block table
-  std::uint32_t first_run;
-  std::uint32_t end_run;
-};
-
-/// A softmax under way: sum of 2^(score - peak), and of that times the values.
-struct RunningSoftmax {
-  float peak;
-  float total;
-};
-
-/// Factors that bring two partial results to a common peak.
-struct MergeFactors {
-  float mine;
-  float theirs;
-};
-PLUMBLINE_KERNEL MergeFactors merge(RunningSoftmax& into, const RunningSoftmax& other) {
-  const float peak = fmaxf(into.peak, other.peak);
-  if (peak == -INFINITY) return {1.0F, 0.0F};  // nothing on either side
-  const MergeFactors factors{simt::power_of_2(into.peak - peak), simt::power_of_2(other.peak - peak)};
-  into.total = simt::fused(into.total, factors.mine, other.total * factors.theirs);
-  into.peak = peak;
-  return factors;
-}
-PLUMBLINE_KERNEL float merged(float mine, float theirs, const MergeFactors& factors) {
-  return simt::fused(mine, factors.mine, theirs * factors.theirs);
-}
-
-struct AttendArgs {
-  KvPagesView cache;
-  std::uint32_t layer;
-  DeviceRows q;
-  DeviceRows y;
-  const AttendItem* items;
-  const std::int32_t* tables;
-  std::uint32_t heads;
-  std::uint32_t passes;  ///< blocks per item and KV head: query heads of a KV head over 16
-  float scale;           ///< log2(e) / sqrt(dim)
-  float* partials;       ///< [rows][heads][runs][dim + 2], peak and total last; null: an item has all its runs
-  std::uint32_t runs;
-};
-
-/// A lane's four dimensions of a token's key or value; zeros beyond the head.
-PLUMBLINE_KERNEL void load_four(const KvPagesView& cache, std::size_t token, unsigned lane, float (&to)[4]) {
-  ByteScale scale{};
-  if (cache.type == KvType::int8) scale = cache.scales[token];
-  const std::size_t first = token * cache.dim + lane * 4;
-  if (cache.dim % 4 == 0) {
-    if (lane * 4 < cache.dim) load_kv4(cache, first, scale, to);
-    return;
-  }
-  PLUMBLINE_UNROLL
-  for (unsigned i = 0; i < 4; ++i) {
-    if (lane * 4 + i < cache.dim) to[i] = load_kv(cache, first + i, scale);
-  }
-}
 
 /// Up to 16 queries (rows x heads of one KV head) against the pages: four warps of four queries. Scores, softmax and
 /// sums in floats.
@@ -179,14 +33,7 @@ struct AttendKernel {
     float* values;
     float* keys;
   };
-  struct Work {
-    AttendItem item;
-    std::uint32_t kv_head;
-    std::uint32_t first_head;  ///< query head
-    std::uint32_t heads;       ///< of this block
-    std::uint32_t queries;     ///< rows * heads
-    std::uint32_t end;         ///< positions that any row sees
-  };
+  using Work = AttendWork;
   /// Of a lane: all of the warp's queries at dimensions lane, lane + 32, ...
   struct Result {
     RunningSoftmax softmax[kWarpQueries];
@@ -197,7 +44,7 @@ struct AttendKernel {
     auto* const memory = reinterpret_cast<float*>(simt::shared_memory());
     const Shared shared{memory, memory + kQueryFloats, memory + kQueryFloats + kWeightFloats,
                         memory + kQueryFloats + kWeightFloats + kValueFloats};
-    const Work work = find_work(args);
+    const Work work = find_work(args, kBlockQueries);
     if (work.item.rows == 0) return;  // the whole block
     load_queries(args, work, shared);
     Result all = empty();
@@ -230,48 +77,22 @@ struct AttendKernel {
     for (unsigned j = 0; j < kWarpQueries; ++j) result.softmax[j].peak = -INFINITY;
     return result;
   }
-  static PLUMBLINE_KERNEL Work find_work(const Args& args) {
-    const std::uint32_t per_kv = args.heads / args.cache.kv_heads;
-    const std::uint32_t per_item = args.cache.kv_heads * args.passes;
-    const std::uint32_t within = simt::block_index() % per_item;
-    Work work{};
-    work.item = args.items[simt::block_index() / per_item];
-    work.kv_head = within / args.passes;
-    const std::uint32_t skipped = within % args.passes * kBlockQueries;
-    work.first_head = work.kv_head * per_kv + skipped;
-    work.heads = umin(per_kv - skipped, kBlockQueries);
-    work.queries = work.item.rows * work.heads;
-    work.end = work.item.first_position + work.item.rows;
-    return work;
-  }
   static PLUMBLINE_KERNEL void load_queries(const Args& args, const Work& work, const Shared& shared) {
     for (unsigned i = simt::thread_index(); i < kBlockQueries * args.cache.dim; i += kThreads) {
       const unsigned query = i / args.cache.dim;
       const unsigned d = i % args.cache.dim;
       float value = 0;
-      if (query < work.queries) {
-        const std::size_t row = work.item.first_row + query / work.heads;
-        const std::size_t head = work.first_head + query % work.heads;
-        value = args.q.data[row * args.q.stride + head * args.cache.dim + d] * args.scale;
-      }
+      if (query < work.queries) value = query_at(args.q, work, query, args.cache.dim)[d] * args.scale;
       shared.queries[d * kBlockQueries + query] = value;
     }
   }
   /// Keys and values of `count` positions as floats; zeros after them, which no weight but 0 meets.
   static PLUMBLINE_KERNEL void load_tile(const Args& args, const Work& work, const Shared& shared, std::uint32_t first,
                                          std::uint32_t count) {
-    const KvPagesView& cache = args.cache;
-    const std::int32_t* const table = args.tables + work.item.table;
     for (unsigned token = warp(); token < kTileTokens; token += kThreads / simt::kLanes) {
       float key[4] = {};
       float value[4] = {};
-      if (token < count) {
-        const std::uint32_t position = first + token;
-        const auto block = static_cast<std::size_t>(table[position / cache.block_tokens]);
-        const std::uint32_t slot = position % cache.block_tokens;
-        load_four(cache, cache.token(args.layer, block, work.kv_head, 0, slot), lane(), key);
-        load_four(cache, cache.token(args.layer, block, work.kv_head, 1, slot), lane(), value);
-      }
+      if (token < count) load_position(args, work, first + token, lane(), key, value);
       PLUMBLINE_UNROLL
       for (unsigned i = 0; i < 4; ++i) shared.keys[token * kKeyStride + lane() * 4 + i] = key[i];
       reinterpret_cast<simt::Float4*>(shared.values +
@@ -295,8 +116,7 @@ struct AttendKernel {
     PLUMBLINE_UNROLL
     for (unsigned j = 0; j < kWarpQueries; ++j) {
       const unsigned query = warp() * kWarpQueries + j;
-      const std::uint32_t own = work.item.first_position + query / work.heads;
-      const bool seen = query < work.queries && first + lane() <= own;
+      const bool seen = query < work.queries && first + lane() <= work.position(query);
       weights.at[j] = weigh(seen ? scores[j] : -INFINITY, result, j);
     }
     float* const mine = shared.weights + warp() * kTileTokens * kWarpQueries;
@@ -341,9 +161,8 @@ struct AttendKernel {
     for (unsigned j = 0; j < kWarpQueries; ++j) {
       const unsigned query = warp() * kWarpQueries + j;
       if (query >= work.queries) continue;
-      const std::size_t row = work.item.first_row + query / work.heads;
-      const std::size_t head = work.first_head + query % work.heads;
-      float* const to = args.partials + ((row * args.heads + head) * args.runs + run) * (args.cache.dim + 2);
+      const std::size_t place = work.row(query) * args.heads + work.head(query);
+      float* const to = args.partials + (place * args.runs + run) * (args.cache.dim + 2);
       PLUMBLINE_UNROLL
       for (unsigned i = 0; i < kDims; ++i) {
         const unsigned d = lane() + i * simt::kLanes;
@@ -360,14 +179,11 @@ struct AttendKernel {
     for (unsigned j = 0; j < kWarpQueries; ++j) {
       const unsigned query = warp() * kWarpQueries + j;
       if (query >= work.queries) continue;
-      const std::size_t row = work.item.first_row + query / work.heads;
-      const std::size_t head = work.first_head + query % work.heads;
+      float* const y = query_at(args.y, work, query, args.cache.dim);
       PLUMBLINE_UNROLL
       for (unsigned i = 0; i < kDims; ++i) {
         const unsigned d = lane() + i * simt::kLanes;
-        if (d < args.cache.dim) {
-          args.y.data[row * args.y.stride + head * args.cache.dim + d] = all.sums[j][i] / all.softmax[j].total;
-        }
+        if (d < args.cache.dim) y[d] = all.sums[j][i] / all.softmax[j].total;
       }
     }
   }
@@ -383,11 +199,8 @@ struct MergeArgs {
 };
 
 /// Merges the runs of a row's head in order: one block per row, one warp per head.
-struct MergeKernel {
+struct MergeKernel : RowKernel {
   using Args = MergeArgs;
-  static constexpr unsigned kThreads = kRowThreads;
-  static constexpr unsigned kMinBlocks = 1;
-  static constexpr unsigned kSharedBytes = 0;
 
   static PLUMBLINE_KERNEL void run(const Args& args) {
     const std::size_t row = simt::block_index();
