@@ -4,14 +4,21 @@
 set -euo pipefail
 build=$1 folder=$2
 rm -rf "$folder"
-mkdir -p "$folder/lib"
+mkdir -p "$folder/lib" "$folder/libc"
 for program in kernels_tests kernels_gpu_check; do
   strip -o "$folder/$program" "$build/bin/$program"
   ldd "$build/bin/$program" | awk '$3 ~ /^\// {print $3} $1 ~ /^\// {print $1}' | while read -r library; do
-    cp -Lu "$library" "$folder/lib/"
+    case ${library##*/} in
+      libc.so* | libm.so* | ld-linux*) cp -Lu "$library" "$folder/libc/" ;; # for machines whose own are older
+      *) cp -Lu "$library" "$folder/lib/" ;;
+    esac
   done
 done
-cp "$(dirname "${BASH_SOURCE[0]}")/run.sh" "$folder/run.sh"
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cp "$source/run.sh" "$source/sanitize.sh" "$folder/"
+changed=$(git -C "$source" status --porcelain --untracked-files=no -- ../.. 2>/dev/null | head -n 1)
+echo "built from $(git -C "$source" rev-parse --short HEAD 2>/dev/null || echo unknown)${changed:+, with changes}," \
+  "$(date -u +%Y-%m-%d)" >"$folder/VERSION"
 kib=$(du -sk "$folder" | cut -f1)
 echo "$folder: $((kib / 1024)) MiB"
 if [ "$kib" -gt 65536 ]; then
