@@ -95,7 +95,8 @@ TEST(MergeObservations, ASourceThatOneCouldNotOpenIsTakenFromTheOther) {
   const Observations none = merge_observations({without});
   ASSERT_EQ(none.sources.size(), 1U);
   EXPECT_EQ(check("gpu.joules_per_token < 2", none).status, GateResult::Status::inconclusive);
-  EXPECT_TRUE(merge_observations({ShardResult{}}).sources.empty());
+  ShardResult nothing;
+  EXPECT_TRUE(merge_observations({nothing}).sources.empty());
 }
 
 }  // namespace
