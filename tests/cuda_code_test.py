@@ -2,7 +2,9 @@
 """What nvcc made of the CUDA kernels, looked at without a GPU. Compiles every .cu file for two architectures.
 
 usage: cuda_code_test.py resources NVCC            registers, spills, stack and static shared memory, as ptxas says
-       cuda_code_test.py instructions NVCC VENV    the hot kernels' machine code, by the disassembler in PyPI's triton wheel
+       cuda_code_test.py instructions NVCC VENV PROGRAM
+                                    the hot kernels' machine code, by the disassembler in PyPI's triton wheel; and that the
+                                    program has machine code of every kernel for every target, and PTX for others
 """
 import pathlib
 import re
@@ -13,6 +15,7 @@ import tempfile
 import harness
 
 ARCHITECTURES = ("sm_89", "sm_90a")
+TARGETS = ("sm_80", "sm_86", "sm_89", "sm_90a")  # of a build
 # Registers that a thread may have: beyond them fewer blocks fit a processor than the kernel's header (or pipeline_test.cpp)
 # says. 128 of 256 threads leave room for two blocks.
 REGISTERS = {"MatmulKernel<Int4Codec, 8u, 4u>": 128, "MatmulKernel<Int4Codec, 16u, 4u>": 128,
@@ -157,7 +160,17 @@ def self_check():
     assert resources(line) == {"NormKernel": (22, 8, 16, 16)}, resources(line)
 
 
-def check_instructions(nvcc, venv):
+def check_targets(cuobjdump, program, kernels):
+    """The program has every kernel as machine code for all targets, and PTX."""
+    run = lambda *options: subprocess.run([cuobjdump, *options, program], capture_output=True, text=True, check=True).stdout
+    assert "sm_80.ptx" in run("-lptx"), "no PTX of compute_80"
+    for target in TARGETS:
+        found = set(filter(None, map(kernel_of, re.findall(r"\.text\.(_Z\w+)", run("-arch", target, "-elf")))))
+        assert kernels <= found, f"no machine code for {target} of {sorted(kernels - found)}"
+    print(f"{len(kernels)} kernels for each of {', '.join(TARGETS)}")
+
+
+def check_instructions(nvcc, venv, program):
     python = harness.venv_python(venv, "triton", "triton==3.4.0")
     where = subprocess.run([python, "-c", "import triton, os; print(os.path.dirname(triton.__file__))"], capture_output=True, text=True)
     tools = pathlib.Path(where.stdout.strip()) / "backends" / "nvidia" / "bin"
@@ -184,6 +197,7 @@ def check_instructions(nvcc, venv):
                 print(f"{architecture} {name}: {spent:.2f} instructions in the loop for each product")
                 assert spent <= MOST_PER_PRODUCT[name], f"{architecture} {name}: more than {MOST_PER_PRODUCT[name]}"
             print(f"{architecture} {name}: {sum('HMMA' in line for line in found[name])} HMMA in {len(found[name])} lines")
+    check_targets(tools / "cuobjdump", program, set(filter(None, found)))
 
 
 if __name__ == "__main__":
@@ -191,4 +205,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "resources":
         check_resources(sys.argv[2])
     else:
-        check_instructions(sys.argv[2], sys.argv[3])
+        check_instructions(*sys.argv[2:5])
