@@ -142,7 +142,7 @@ TEST(ObservedGate, APageThatDoesNotChangeDecidesNothing) {
       << "what was seen was seen";
   EXPECT_EQ(check("max(gpu.memory_used_mib) < 101", on_page(memory, rising)).status, Status::pass);
   std::vector<double> late = frozen;
-  late[1] = 49;  // before the window alone
+  late[0] = 49;  // a change before the window alone
   EXPECT_EQ(check("max(gpu.memory_used_mib) < 100", on_page(memory, late, 8.2)).status, Status::inconclusive);
   late[7] = 49;
   EXPECT_EQ(check("max(gpu.memory_used_mib) < 100", on_page(memory, late, 8.2)).status, Status::pass);
