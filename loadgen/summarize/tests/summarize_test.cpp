@@ -10,9 +10,26 @@ namespace {
 using sample::ms;
 using testing::Contains;
 using testing::HasSubstr;
+using testing::Not;
 
 Gate qps_at_least(double limit) {
   return {"qps", Scalar::qps, Gate::Comparison::greater_equal, limit, ""};
+}
+
+TEST(Summarize, WarnsOfPromptsOfAnotherLengthThanAsked) {
+  const auto warnings = [](std::uint64_t asked, std::uint64_t told) {
+    RunTotals totals = sample::empty_run(1);
+    sample::add_successes(totals.entries[0], 100, 10 * ms, 100 * ms);
+    totals.entries[0].requested_input_tokens = asked;
+    totals.entries[0].told_input_tokens = told;
+    return summarize(sample::closed_loop(), totals, {}).warnings;
+  };
+  const auto unlike = Contains(HasSubstr("by the server's count"));
+  EXPECT_THAT(warnings(0, 0), Not(unlike));
+  EXPECT_THAT(warnings(6000, 10'000), Not(unlike)) << "a chat template";
+  EXPECT_THAT(warnings(6000, 5000), unlike);
+  EXPECT_THAT(warnings(6000, 12'000), unlike);
+  EXPECT_THAT(warnings(600'000, 700'000), unlike);
 }
 
 TEST(Summarize, AddsUpTheEntriesAndKeepsThemApart) {
