@@ -12,13 +12,24 @@ void Connection::get_near() const noexcept {
 }
 
 int Connection::update_interest(EventLoop& loop) noexcept {
+  // Told once per arrival, the kernel need not look at each socket a second time in the turn after its read.
+  constexpr std::uint32_t once_per_arrival = EPOLLIN | EPOLLRDHUP | EPOLLET;
   std::uint32_t wanted = EPOLLIN | transport_->wants();
   if (state_ == State::connecting) wanted = EPOLLOUT;
-  if (state_ == State::open && has_unsent()) wanted |= EPOLLOUT;
+  if (state_ == State::open && has_unsent()) {
+    wanted |= EPOLLOUT;
+  } else if (state_ == State::open && transport_->is_emptied_by_short_reads()) {
+    wanted = once_per_arrival;
+  }
   if (wanted == interest_) return 0;
   const bool is_first = std::exchange(interest_, wanted) == 0;
   return is_first ? loop.watch(transport_->descriptor(), wanted, *this)
                   : loop.rewatch(transport_->descriptor(), wanted, *this);
+}
+
+int Connection::ask_again(EventLoop& loop) noexcept {
+  if ((interest_ & EPOLLET) == 0) return 0;  // it is told anyway
+  return loop.rewatch(transport_->descriptor(), interest_, *this);
 }
 
 int Connection::write(std::string_view bytes) {

@@ -46,10 +46,15 @@ class Connection final : public Watcher {
   State state() const noexcept { return state_; }
   std::size_t target() const noexcept { return target_; }
   Transport& transport() noexcept { return *transport_; }
+  /// The peer will send no more than what is there, or the socket is broken: it carries no other request.
+  void note_end() noexcept { is_ending_ = true; }
+  bool is_ending() const noexcept { return is_ending_; }
   bool has_unsent() const noexcept { return !unsent_.empty() || transport_->wants() != 0; }
 
   /// Watches for bytes, and for room to write or the end of the connecting where one of those is awaited. 0 or errno.
   int update_interest(EventLoop& loop) noexcept;
+  /// Is to be told once more of what is there: not all of it has been read. 0 or errno.
+  int ask_again(EventLoop& loop) noexcept;
   void on_setting_up() noexcept { state_ = State::setting_up; }
   void on_connected() noexcept { state_ = State::open; }
   /// Hands `bytes` to the transport and keeps what it does not take. 0 or errno.
@@ -68,6 +73,7 @@ class Connection final : public Watcher {
  private:
   std::unique_ptr<Transport> transport_;
   State state_;
+  bool is_ending_ = false;
   std::uint32_t interest_ = 0;  ///< what the loop watches for; 0: not watched yet
   std::size_t target_;
   ConnectionOwner& owner_;

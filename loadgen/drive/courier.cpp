@@ -199,10 +199,13 @@ void Courier::on_ready(Connection& connection, std::uint32_t events) {
     go_on_writing(connection);
     if (connection.state() == Connection::State::closed) return;
   }
-  if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) on_readable(connection);
+  if ((events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) on_readable(connection, events);
 }
 
-void Courier::on_readable(Connection& connection) {
+void Courier::on_readable(Connection& connection, std::uint32_t events) {
+  constexpr auto plain = static_cast<std::uint32_t>(EPOLLIN | EPOLLOUT);
+  const bool is_ending = (events & ~plain) != 0;
+  if (is_ending) connection.note_end();
   const Transport::Result read = connection.transport().read(buffer_);
   const std::int64_t now = monotonic_ns();
   loop_.saw_time(now);
@@ -219,6 +222,9 @@ void Courier::on_readable(Connection& connection) {
   } else {
     exchange.on_closed(read.error, read.error == 0 ? std::string() : connection.transport().failure(), now);
   }
+  const bool may_be_more = read.bytes > 0 && (is_ending || read.bytes == buffer_.size());
+  const int error = may_be_more ? connection.ask_again(loop_) : 0;
+  if (error != 0 && !exchange.is_over()) exchange.on_closed(error, {}, now);
   if (exchange.is_over()) return finish(exchange);
   if (!exchange.has_just_begun()) return;
   active_[exchange.position].deadline_ns = exchange.deadline_ns();
@@ -250,7 +256,7 @@ void Courier::finish(Exchange& exchange) {
     active_[at].exchange->position = at;
   }
   active_.pop_back();
-  if (connection && exchange.leaves_connection_usable() && !connection->has_unsent()) {
+  if (connection && exchange.leaves_connection_usable() && !connection->has_unsent() && !connection->is_ending()) {
     connection->exchange = nullptr;
     connection->idle_since_ns = loop_.now_ns();  // when the answer was read, however long ago it had arrived
     pool_.put_back(std::move(connection));

@@ -83,7 +83,7 @@ class Courier final : private ConnectionOwner {
   void on_connect_done(Connection& connection);
   void go_on_setting_up(Connection& connection);
   void on_set_up(Connection& connection, int error, const std::string& why);
-  void on_readable(Connection& connection);
+  void on_readable(Connection& connection, std::uint32_t events);
   void on_unwanted(Connection& connection);
   void go_on_writing(Connection& connection);
 

@@ -2,6 +2,8 @@
 #include "loadgen/drive/transport.hpp"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -21,6 +23,19 @@ std::int64_t receive_stamp(msghdr& message) noexcept {
     return static_cast<std::int64_t>(stamp.tv_sec) * 1'000'000'000 + stamp.tv_nsec;
   }
   return 0;
+}
+
+// The C library makes of these two a point where a thread may be cancelled, which costs each of them two locked
+// instructions as soon as there is a second thread. Nobody cancels a thread here.
+ssize_t receive_message(int socket, msghdr& message) noexcept {
+  ssize_t n = 0;
+  do {
+    n = ::syscall(SYS_recvmsg, socket, &message, MSG_DONTWAIT);
+  } while (n < 0 && errno == EINTR);  // what is not read now may not be told of again
+  return n;
+}
+ssize_t send_bytes(int socket, std::string_view bytes) noexcept {
+  return ::syscall(SYS_sendto, socket, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT, nullptr, 0);
 }
 
 Transport::Result from_errno() noexcept {
@@ -45,7 +60,7 @@ class PlainTransport final : public Transport {
     message.msg_iovlen = 1;
     message.msg_control = control;
     message.msg_controllen = sizeof control;
-    const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_DONTWAIT);
+    const ssize_t n = receive_message(socket_.get(), message);
     if (n < 0) return from_errno();
     Result result;
     result.bytes = static_cast<std::size_t>(n);
@@ -55,7 +70,7 @@ class PlainTransport final : public Transport {
   }
 
   Result write(std::string_view bytes) noexcept override {
-    const ssize_t n = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t n = send_bytes(socket_.get(), bytes);
     if (n < 0) return from_errno();
     Result result;
     result.bytes = static_cast<std::size_t>(n);
@@ -68,6 +83,7 @@ class PlainTransport final : public Transport {
   }
   std::uint32_t wants() const noexcept override { return 0; }
   int descriptor() const noexcept override { return socket_.get(); }
+  bool is_emptied_by_short_reads() const noexcept override { return true; }
 
  private:
   FileDescriptor socket_;

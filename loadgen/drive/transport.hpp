@@ -44,6 +44,8 @@ class Transport {
   /// Nothing has come that was not asked for, no end and no error: an idle connection that can be used again.
   virtual bool is_quiet() noexcept = 0;
   virtual int descriptor() const noexcept = 0;
+  /// A read that did not fill its buffer took everything that was there: new bytes are a new event of the socket.
+  virtual bool is_emptied_by_short_reads() const noexcept { return false; }
 };
 
 struct Way;

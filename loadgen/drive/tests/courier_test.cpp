@@ -5,8 +5,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <mutex>
+#include <thread>
 
 #include "loadgen/drive/tests/stub_server.hpp"
 
@@ -27,7 +29,10 @@ struct Carried final : Courier::Client {
     entry.delivery = Delivery::whole;
   }
   void on_over(Exchange&) override { loop.stop(); }
-  void on_sent(Exchange&) override { ++sent; }
+  void on_sent(Exchange&) override {
+    ++sent;
+    std::this_thread::sleep_for(reads_late_by);
+  }
   void on_read(const Exchange&, const Arrival& arrival) override { reads.push_back(arrival); }
 
   const RequestRecord& ask(const std::string& request = "POST /generate HTTP/1.1\r\n\r\n") {
@@ -50,6 +55,7 @@ struct Carried final : Courier::Client {
   Courier courier;
   Exchange exchange;
   int sent = 0;
+  std::chrono::milliseconds reads_late_by{0};
   std::vector<Arrival> reads;
 };
 
@@ -152,6 +158,39 @@ TEST(Courier, AnIdleConnectionTheServerClosedIsNotUsedAgain) {
     carried.wait_ms(50);
   }
   EXPECT_EQ(accepted.load(), 3);
+}
+
+/// Everything is there before the first read, which takes a part of it: no new event will tell of the rest.
+TEST(Courier, ReadsTheRestOfWhatArrivedAtOnce) {
+  const std::string body = "{\"generated_text\":\"" + std::string(300'000, 'a') + "\"}";
+  bool states_length = false;
+  StubServer server([&](StubConnection& c, const std::string&) {
+    c.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n");
+    if (states_length) c.send("content-length: " + std::to_string(body.size()) + "\r\n");
+    c.send("\r\n" + body);
+    return states_length;  // else the end of the connection is the end of the body
+  });
+  for (const bool stated : {false, true}) {
+    states_length = stated;
+    Carried carried({"127.0.0.1", server.port()});
+    carried.reads_late_by = std::chrono::milliseconds(50);
+    EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
+    EXPECT_GT(carried.exchange.record.response_bytes, body.size());
+    EXPECT_GT(carried.reads.size(), 4U);
+  }
+}
+
+TEST(Courier, AConnectionThatEndsWithItsAnswerIsNotUsedAgain) {
+  StubServer server([&](StubConnection& c, const std::string&) {
+    c.send(answer);
+    return false;  // closes although it promised to keep the connection
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  carried.reads_late_by = std::chrono::milliseconds(50);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
+    EXPECT_TRUE(carried.exchange.record.new_connection);
+  }
 }
 
 TEST(Courier, StrayBytesOnAnIdleConnectionEndIt) {
