@@ -196,9 +196,35 @@ void HttpParser::start_body() {
 std::size_t HttpParser::feed_chunk_framing(std::string_view bytes) {
   std::size_t used = 0;
   while (used < bytes.size() && state_ == State::body && chunk_ != ChunkState::data) {
-    if (!on_chunk_byte(bytes[used++])) break;
+    if (const std::size_t usual = take_usual_framing(bytes.substr(used)); usual > 0) {
+      used += usual;
+    } else if (!on_chunk_byte(bytes[used++])) {
+      break;
+    }
   }
   return used;
+}
+
+/// The end of a chunk, or the line of its size, where it is whole and nothing unusual: the bytes it takes, or 0.
+std::size_t HttpParser::take_usual_framing(std::string_view bytes) noexcept {
+  if (chunk_ == ChunkState::data_cr) {
+    if (!bytes.starts_with("\r\n")) return 0;
+    chunk_ = ChunkState::size;
+    return 2;
+  }
+  if (chunk_ != ChunkState::size || chunk_digits_ != 0) return 0;
+  constexpr std::size_t digits_limit = 15;
+  std::uint64_t size = 0;
+  std::size_t at = 0;
+  for (; at < bytes.size() && at < digits_limit; ++at) {
+    const int digit = hex_digit(bytes[at]);
+    if (digit < 0) break;
+    size = size * 16 + static_cast<std::uint64_t>(digit);
+  }
+  if (size == 0 || !bytes.substr(at).starts_with("\r\n")) return 0;
+  remaining_ = size;
+  chunk_ = ChunkState::data;
+  return at + 2;
 }
 
 bool HttpParser::on_chunk_byte(char c) {

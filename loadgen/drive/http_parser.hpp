@@ -72,6 +72,7 @@ class HttpParser {
   bool fail(std::string why);
   /// Advances over framing bytes of a chunked body; returns the bytes consumed. `part` is set when data comes next.
   std::size_t feed_chunk_framing(std::string_view bytes);
+  std::size_t take_usual_framing(std::string_view bytes) noexcept;
   bool on_chunk_byte(char c);
 
   State state_ = State::head;
