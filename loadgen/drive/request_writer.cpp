@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -210,15 +211,21 @@ std::string escaped(const std::string& text) {
 constexpr std::size_t nonce_length = 19;
 
 /// As Plan::prompt_text spells it; hex digits need no escaping.
-void append_nonce(std::string& out, std::uint64_t nonce) {
-  char text[nonce_length + 1] = "[0000000000000000] ";
-  for (std::size_t i = 16; i > 0; --i, nonce >>= 4) text[i] = "0123456789abcdef"[nonce & 15];
-  out.append(text, nonce_length);
+char* put_nonce(char* at, std::uint64_t nonce) noexcept {
+  std::memcpy(at, "[0000000000000000] ", nonce_length);
+  for (std::size_t i = 16; i > 0; --i, nonce >>= 4) at[i] = "0123456789abcdef"[nonce & 15];
+  return at + nonce_length;
 }
 
-void append_number(std::string& out, std::uint64_t number) {
-  char text[20];
-  out.append(text, std::to_chars(text, text + sizeof text, number).ptr);
+constexpr std::size_t longest_number = 20;
+
+char* put_number(char* at, std::uint64_t number) noexcept {
+  return std::to_chars(at, at + longest_number, number).ptr;
+}
+
+char* put_text(char* at, std::string_view text) noexcept {
+  std::memcpy(at, text.data(), text.size());
+  return at + text.size();
 }
 
 /// What a proxy without a tunnel wants before the path.
@@ -290,23 +297,21 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
     if (piece.next == Piece::Next::prompt) length += prompt_bytes;
     if (piece.next == Piece::Next::tokens) length += tokens.size();
   }
-  out.assign(t.head);
-  append_number(out, request.index);
-  if (!index_header_.empty()) {
-    out += index_header_;
-    append_number(out, request.index);
-  }
-  out += "\r\ncontent-length: ";
-  append_number(out, length);
-  out += "\r\n\r\n";
+  constexpr std::string_view length_field = "\r\ncontent-length: ";
+  constexpr std::string_view end_of_head = "\r\n\r\n";
+  out.resize(t.head.size() + index_header_.size() + length_field.size() + end_of_head.size() + 3 * longest_number +
+             length);
+  char* at = put_number(put_text(out.data(), t.head), request.index);
+  if (!index_header_.empty()) at = put_number(put_text(at, index_header_), request.index);
+  at = put_text(put_number(put_text(at, length_field), length), end_of_head);
   for (const Piece& piece : t.body) {
-    out += piece.text;
-    if (piece.next == Piece::Next::tokens) out += tokens;
+    at = put_text(at, piece.text);
+    if (piece.next == Piece::Next::tokens) at = put_text(at, tokens);
     if (piece.next != Piece::Next::prompt) continue;
-    if (nonce) append_nonce(out, request.nonce);
-    if (made != nullptr) made->words->append(seed, words, request.prompt_tokens, out);
-    out += given;
+    if (nonce) at = put_nonce(at, request.nonce);
+    at = made != nullptr ? made->words->write(seed, words, request.prompt_tokens, at) : put_text(at, given);
   }
+  out.resize(static_cast<std::size_t>(at - out.data()));
 }
 
 }  // namespace loadgen
