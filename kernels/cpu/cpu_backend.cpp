@@ -41,8 +41,13 @@ constexpr std::size_t kElementsAlone = 16384;  ///< below this a loop over rows 
 class CpuBackend final : public Backend {
  public:
   CpuBackend(CpuIsa isa, const BackendOptions& options)
-      : name_(name_of(isa)), kernels_(find_kernels(isa)), pool_(kernels_ == nullptr ? 1 : options.threads) {
-    if (kernels_ != nullptr) products_.emplace(*kernels_, pool_, options.precision);
+      : name_(name_of(isa)),
+        kernels_(find_kernels(isa)),
+        ahead_(kernels_ == nullptr    ? 1
+               : options.threads == 0 ? usable_cores()
+                                      : options.threads),
+        pool_(kernels_ == nullptr ? 1 : options.threads, [this](std::size_t thread) { return ahead_.fetch(thread); }) {
+    if (kernels_ != nullptr) products_.emplace(*kernels_, pool_, ahead_, options.precision);
   }
 
   std::string_view name() const noexcept override { return name_; }
@@ -108,6 +113,7 @@ class CpuBackend final : public Backend {
 
   std::string_view name_;
   const KernelTable* kernels_;
+  ReadAhead ahead_;          // Waiting threads use it: it goes after they have ended.
   mutable ThreadPool pool_;  // Uploading shares the threads; one caller at a time, as everything here.
   mutable WeightArena arena_;
   std::optional<Products> products_;

@@ -19,13 +19,17 @@ inline void collect(const PackJob& job, std::size_t begin, std::size_t count, fl
   for (std::size_t i = 0; i < count; ++i) to[i] = rows[i] == PanelMatrix::kPadding ? 0.0F : job.x[rows[i]];
 }
 
-/// Deals a block out to its steps: `width` elements each, the row's place among `rows`.
+/// Deals a block out to its steps: `Width` elements each, the row's place among `rows`. A width known here is one move.
+template <std::size_t Width, class T>
+inline void deal_steps(const PackJob& job, const T* block, std::size_t first_step, std::size_t last_step, T* to) {
+  for (std::size_t step = first_step; step < last_step; ++step, block += Width) {
+    std::memcpy(to + (step * job.rows + job.row) * Width, block, Width * sizeof *to);
+  }
+}
 template <class T>
 inline void deal(const PackJob& job, const T* block, std::size_t first_step, std::size_t last_step, T* to) {
-  const std::size_t width = job.matrix.step_rows();
-  for (std::size_t step = first_step; step < last_step; ++step, block += width) {
-    std::memcpy(to + (step * job.rows + job.row) * width, block, width * sizeof *to);
-  }
+  if (job.matrix.bits() == 8) return deal_steps<4>(job, block, first_step, last_step, to);
+  deal_steps<8>(job, block, first_step, last_step, to);
 }
 
 inline void pack_exact(const PackJob& job) {

@@ -90,6 +90,12 @@ void Products::arrange(const PanelMatrix& matrix, const HostRows& x) {
   });
 }
 
+template <class StartOf>
+void Products::look_ahead(const void* matrix, std::size_t chunks, std::size_t bytes, const StartOf& start_of) {
+  for (std::size_t i = 0; i < starts_.size(); ++i) starts_[i] = start_of(pool_.share_begin(chunks, i));
+  ahead_.begin(matrix, starts_, bytes / pool_.threads());
+}
+
 void Products::multiply(const PanelMatrix& matrix, const HostRows& x, const HostRows& y) {
   if (x.rows() == 0) return;
   arrange(matrix, x);
@@ -97,6 +103,11 @@ void Products::multiply(const PanelMatrix& matrix, const HostRows& x, const Host
   const std::size_t element = precision_ == Precision::exact ? sizeof(float) : 1;
   const Grid grid = cut(x.rows(), matrix.padded_in() * element, tile_rows(), (matrix.panels() + 1) / kPair,
                         kPair * matrix.panel_bytes(), pool_.threads());
+  if (grid.rows <= tile_rows()) {
+    look_ahead(&matrix, grid.chunks(), matrix.panels() * matrix.panel_bytes(), [&](std::size_t chunk) {
+      return matrix.codes(std::min(kPair * grid.group_units * chunk, matrix.panels()));
+    });
+  }
   const auto kernel = precision_ == Precision::exact ? kernels_.multiply_exact : kernels_.multiply_fast;
   pool_.run(grid.chunks(), [&](std::size_t chunk) {
     const std::size_t first_row = chunk / grid.groups() * grid.block_rows;
@@ -121,6 +132,12 @@ void Products::multiply(const HostDenseMatrix& matrix, const HostRows& x, const 
   const std::size_t row_bytes = matrix.in() * dense_size(matrix.weights().type);
   const Grid grid = cut(x.rows(), matrix.in() * sizeof(float), 1, (matrix.out() + kUnit - 1) / kUnit, kUnit * row_bytes,
                         pool_.threads());
+  if (grid.block_rows == grid.rows && grid.rows <= tile_rows()) {
+    const auto* const weights = reinterpret_cast<const std::uint8_t*>(matrix.weights().data.data());
+    look_ahead(&matrix, grid.chunks(), matrix.out() * row_bytes, [&](std::size_t chunk) {
+      return weights + std::min(kUnit * grid.group_units * chunk, matrix.out()) * row_bytes;
+    });
+  }
   pool_.run(grid.chunks(), [&](std::size_t chunk) {
     const std::size_t first_row = chunk / grid.groups() * grid.block_rows;
     const std::size_t rows = std::min(grid.block_rows, grid.rows - first_row);

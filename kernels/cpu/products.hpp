@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernels/cpu/kernel_table.hpp"
+#include "kernels/cpu/read_ahead.hpp"
 #include "kernels/cpu/thread_pool.hpp"
 #include "kernels/host_buffer.hpp"
 
@@ -30,8 +31,8 @@ class HostDenseMatrix final : public WeightMatrix {
 /// Holds the workspace for arranged activations; one thread calls it.
 class Products {
  public:
-  Products(const KernelTable& kernels, ThreadPool& pool, Precision precision)
-      : kernels_(kernels), pool_(pool), precision_(precision) {}
+  Products(const KernelTable& kernels, ThreadPool& pool, ReadAhead& ahead, Precision precision)
+      : kernels_(kernels), pool_(pool), ahead_(ahead), precision_(precision), starts_(pool.threads()) {}
 
   void multiply(const PanelMatrix& matrix, const HostRows& x, const HostRows& y);
   void multiply(const HostDenseMatrix& matrix, const HostRows& x, const HostRows& y);
@@ -41,12 +42,18 @@ class Products {
     return precision_ == Precision::exact ? kernels_.exact_rows : kernels_.fast_rows;
   }
   void arrange(const PanelMatrix& matrix, const HostRows& x);
+  /// Before a product that reads all its weights for a few rows: where each thread will begin to read.
+  /// `start_of(chunk)` is the address of a chunk's weights, of the end for grid.chunks().
+  template <class StartOf>
+  void look_ahead(const void* matrix, std::size_t chunks, std::size_t bytes, const StartOf& start_of);
   /// The arranged rows of the tile that starts at a row.
   PackedRows packed(const PanelMatrix& matrix, std::size_t first_row) noexcept;
 
   const KernelTable& kernels_;
   ThreadPool& pool_;
+  ReadAhead& ahead_;
   Precision precision_;
+  std::vector<const std::uint8_t*> starts_;
   std::vector<float> floats_;
   std::vector<float> float_sums_;
   std::vector<std::int8_t> bytes_;

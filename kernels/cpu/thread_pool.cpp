@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
+#include <utility>
 
 namespace kernels {
 namespace {
@@ -36,19 +37,6 @@ void pause() {
 #endif
 }
 
-/// Whether `ready` came true within kSpin.
-template <class Ready>
-bool spin_until(const Ready& ready) {
-  const auto end = std::chrono::steady_clock::now() + kSpin;
-  do {
-    for (int i = 0; i < 32; ++i) {
-      if (ready()) return true;
-      pause();
-    }
-  } while (std::chrono::steady_clock::now() < end);
-  return false;
-}
-
 }  // namespace
 
 std::size_t usable_cores() noexcept {
@@ -59,7 +47,8 @@ std::size_t usable_cores() noexcept {
   return count > 0 ? static_cast<std::size_t>(count) : 1;
 }
 
-ThreadPool::ThreadPool(std::size_t threads) : shares_(threads == 0 ? usable_cores() : threads) {
+ThreadPool::ThreadPool(std::size_t threads, std::function<bool(std::size_t)> meanwhile)
+    : meanwhile_(std::move(meanwhile)), shares_(threads == 0 ? usable_cores() : threads) {
   for (std::size_t i = 1; i < shares_.size(); ++i) workers_.emplace_back([this, i] { serve(i); });
 }
 
@@ -95,11 +84,23 @@ void ThreadPool::run(std::size_t chunks, const Chunk& chunk) {
   }
   work(loop, 0);
   const auto total = static_cast<std::uint32_t>(chunks);
-  if (spin_until([&] { return done_.load(std::memory_order_acquire) == total; })) return;
+  if (spin_until(0, [&] { return done_.load(std::memory_order_acquire) == total; })) return;
   for (std::uint32_t done = done_.load(std::memory_order_acquire); done != total;
        done = done_.load(std::memory_order_acquire)) {
     done_.wait(done, std::memory_order_acquire);
   }
+}
+
+template <class Ready>
+bool ThreadPool::spin_until(std::size_t thread, const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      if (!meanwhile_ || !meanwhile_(thread)) pause();
+    }
+  } while (std::chrono::steady_clock::now() < end);
+  return false;
 }
 
 bool ThreadPool::has_work(std::uint64_t seen) const noexcept {
@@ -150,7 +151,7 @@ void ThreadPool::serve(std::size_t thread) {
   while (!stop_.load()) {
     const std::uint64_t seen = loop_.load();
     work(seen, thread);
-    if (spin_until([&] { return has_work(seen); })) continue;
+    if (spin_until(thread, [&] { return has_work(seen); })) continue;
     const std::uint32_t wakes = wakes_.load();
     sleepers_.fetch_add(1);  // sleep
     if (!has_work(seen)) wakes_.wait(wakes);

@@ -23,7 +23,9 @@ std::size_t usable_cores() noexcept;
 class ThreadPool {
  public:
   /// `threads` including the caller of `run`; 0 means usable_cores(). Throws std::system_error if threads run out.
-  explicit ThreadPool(std::size_t threads);
+  /// `meanwhile` is called again and again by threads that wait for a loop to begin or to end, while it gives true:
+  /// with the thread's number, 0 for the caller of `run`. It must return within a microsecond and not throw.
+  explicit ThreadPool(std::size_t threads, std::function<bool(std::size_t)> meanwhile = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -57,6 +59,11 @@ class ThreadPool {
   /// Whether there is a loop other than `seen`, an unclaimed chunk, or the end.
   bool has_work(std::uint64_t seen) const noexcept;
 
+  /// Whether `ready` came true before long.
+  template <class Ready>
+  bool spin_until(std::size_t thread, const Ready& ready);
+
+  std::function<bool(std::size_t)> meanwhile_;
   std::vector<Share> shares_;                       ///< one per thread, the caller's first
   alignas(64) std::atomic<std::uint64_t> loop_{0};  ///< number of the current one, 24 bits
   alignas(64) std::atomic<std::uint32_t> done_{0};  ///< chunks that have returned

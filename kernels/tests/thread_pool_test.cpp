@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -114,6 +116,22 @@ TEST(ThreadPool, SharesWithThreadsThatWereAsleep) {
     const auto asleep_by = std::chrono::steady_clock::now() + std::chrono::microseconds(300);
     while (std::chrono::steady_clock::now() < asleep_by) std::this_thread::yield();
   }
+}
+
+TEST(ThreadPool, WaitingThreadsDoSomethingElseMeanwhile) {
+  std::array<std::atomic<int>, 2> calls{};
+  ThreadPool pool(2, [&](std::size_t thread) {
+    ++calls.at(thread);
+    return false;
+  });
+  // The thread that is not in the one chunk waits, before the loop or for its end.
+  for (int loop = 0; loop < 20 && (calls[0] == 0 || calls[1] == 0); ++loop) {
+    pool.run(2, [&](std::size_t) {
+      const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds(100 * (loop + 1));
+      while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    });
+  }
+  EXPECT_GT(calls[0] + calls[1], 0);
 }
 
 TEST(ThreadPool, EndsWhileThreadsSpinOrSleep) {
