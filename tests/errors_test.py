@@ -34,6 +34,7 @@ KEEP, CLOSE, RESET, SILENT = range(4)  # what the server does after its bytes
 CASES = [
     ("ok", chunked(TOKEN, LAST), KEEP, (), None),
     ("ok", SSE + "\r\n" + TOKEN + LAST, CLOSE, (), None),
+    ("ok", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + chunked(TOKEN, LAST), KEEP, (), None),
     ("empty_output", chunked('data:{"index":0,"token":null,"generated_text":"","details":null}\n\n'), KEEP, (), None),
     ("stream_error", chunked(ERROR), KEEP, (), "generation"),
     ("stream_error", chunked(": keep-alive\n\n", ERROR), KEEP, (), "generation"),
@@ -47,6 +48,9 @@ CASES = [
     ("malformed", chunked("data: upstream connect error\n\n"), KEEP, (), None),
     ("malformed", whole(200, "<html>hello</html>", "text/html"), KEEP, (), None),
     ("malformed", SSE + "transfer-encoding: chunked\r\n\r\nzz\r\n", KEEP, (), None),
+    ("malformed", SSE + "content-encoding: gzip\r\n\r\n" + TOKEN + LAST, CLOSE, (), None),
+    ("malformed", "HTTP/1.1 307 X\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n", KEEP, (), None),
+    ("malformed", "HTTP/1.1 101 X\r\nupgrade: websocket\r\n\r\n", SILENT, (), None),
     ("overloaded", whole(429, '{"error":"Model is overloaded","error_type":"overloaded"}'), KEEP, (), "overloaded"),
     ("overloaded", whole(503, "no healthy upstream", "text/plain"), KEEP, (), None),
     ("http_4xx", whole(422, '{"error":"Input validation error: too long","error_type":"validation"}'), KEEP, (), "validation"),
