@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <utility>
 
 #include "loadgen/cli_help.hpp"
+#include "loadgen/cli_options.hpp"
 
 namespace loadgen {
 namespace {
@@ -25,19 +25,13 @@ void add_export_command(CLI::App& app, ExportCommandFlags& flags) {
   CLI::App& command = *app.add_subcommand("export", "Send what a run kept in files to InfluxDB, or make a table of it")
                            ->footer(export_footer);
   const char* const group = "Export";
-  const auto add = [&](const char* name, std::optional<std::string>& value, const char* type, const char* help) {
-    command
-        .add_option_function<std::string>(
-            name, [&value](const std::string& text) { value = text; }, help)
-        ->type_name(type)
-        ->group(group);
-  };
-  add("DIR|FILE", flags.input, "", "Run folder, or a file of line protocol, or a requests.jsonl");
-  add("--from", flags.from, "spill|points|requests",
-      "What of the folder to send (default: influx-spill.lp if there is one, else points.lp)");
-  add("--csv", flags.csv, "FILE", "Write requests.jsonl to FILE as a table (RFC 4180)");
+  OptionGroup options(command, group);
+  options.text("DIR|FILE", flags.input, "", "Run folder, or a file of line protocol, or a requests.jsonl");
+  options.text("--from", flags.from, "spill|points|requests",
+               "What of the folder to send (default: influx-spill.lp if there is one, else points.lp)");
+  options.text("--csv", flags.csv, "FILE", "Write requests.jsonl to FILE as a table (RFC 4180)");
   add_influx_flags(command, flags.influx, group);
-  command.add_flag("--quiet", flags.quiet, "No progress display")->group(group);
+  options.flag("--quiet", flags.quiet, "No progress display");
 }
 
 Result<ExportCommand, std::string> read_export_command(const ExportCommandFlags& flags) {

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <utility>
 
+#include "loadgen/cli_options.hpp"
 #include "loadgen/export/grafana_links.hpp"
 #include "loadgen/plan/units.hpp"
 
@@ -74,21 +74,18 @@ Read read_prometheus(const ExportFlags& flags, ExportOptions& exports) {
 void add_export_flags(CLI::App& app, ExportFlags& flags) {
   const char* const group = "Where numbers go";
   add_influx_flags(app, flags.influx, group);
-  const auto add = [&](const char* name, std::optional<std::string>& value, const char* type, const char* help) {
-    app.add_option_function<std::string>(
-           name, [&value](const std::string& text) { value = text; }, help)
-        ->type_name(type)
-        ->group(group);
-  };
-  add("--grafana-url", flags.grafana_url, "URL", "Put links to this run in Grafana into summary.json and report.html");
-  add("--statsd", flags.statsd, "HOST:PORT", "Also send counters, timers and percentiles to a StatsD daemon by UDP");
-  add("--statsd-format", flags.statsd_format, "plain|dogstatsd|influx",
-      "Dotted names alone, which every daemon reads, or tags (default plain)");
-  add("--statsd-prefix", flags.statsd_prefix, "NAME", "First word of the names (default llm)");
-  add("--prometheus", flags.prometheus, "HOST:PORT",
-      "Show the run at http://HOST:PORT/metrics while it lasts; port 0: a free one, printed at the start");
-  add("--metrics-linger", flags.metrics_linger, "TIME",
-      "Longest wait after the run for one more scrape; 0s: none (default 30s, none after Ctrl-C)");
+  OptionGroup options(app, group);
+  options.text("--grafana-url", flags.grafana_url, "URL",
+               "Put links to this run in Grafana into summary.json and report.html");
+  options.text("--statsd", flags.statsd, "HOST:PORT",
+               "Also send counters, timers and percentiles to a StatsD daemon by UDP");
+  options.text("--statsd-format", flags.statsd_format, "plain|dogstatsd|influx",
+               "Dotted names alone, which every daemon reads, or tags (default plain)");
+  options.text("--statsd-prefix", flags.statsd_prefix, "NAME", "First word of the names (default llm)");
+  options.text("--prometheus", flags.prometheus, "HOST:PORT",
+               "Show the run at http://HOST:PORT/metrics while it lasts; port 0: a free one, printed at the start");
+  options.text("--metrics-linger", flags.metrics_linger, "TIME",
+               "Longest wait after the run for one more scrape; 0s: none (default 30s, none after Ctrl-C)");
 }
 
 Read read_export_flags(const ExportFlags& flags, ExportOptions& exports) {

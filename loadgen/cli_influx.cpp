@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <cstdlib>
 
+#include "loadgen/cli_options.hpp"
 #include "loadgen/credentials.hpp"
 #include "loadgen/plan/text.hpp"
 
@@ -80,18 +80,15 @@ Read read_secrets(const InfluxFlags& flags, InfluxTarget& target) {
 }  // namespace
 
 void add_influx_flags(CLI::App& app, InfluxFlags& flags, const char* group) {
-  const auto add = [&](const char* name, std::optional<std::string>& value, const char* type, const char* help) {
-    app.add_option_function<std::string>(
-           name, [&value](const std::string& text) { value = text; }, help)
-        ->type_name(type)
-        ->group(group);
-  };
-  add("--influx", flags.url, "URL", "Also store points in InfluxDB, http://HOST:PORT/DB (v2: /BUCKET)");
-  add("--influx-api", flags.api, "v1|v2|v3", "Its generation (default v1; with --influx-org v2)");
-  add("--influx-org", flags.organisation, "ORG", "v2: the organisation of the bucket");
-  add("--influx-rp", flags.retention_policy, "NAME", "v1: write into this retention policy (default: the database's)");
-  add("--influx-gzip", flags.gzip, "on|off|auto", "Compress what is sent (default auto: unless it is this machine)");
-  add("--influx-credentials", flags.credentials, "FILE", "Credentials for --influx");
+  OptionGroup options(app, group);
+  options.text("--influx", flags.url, "URL", "Also store points in InfluxDB, http://HOST:PORT/DB (v2: /BUCKET)");
+  options.text("--influx-api", flags.api, "v1|v2|v3", "Its generation (default v1; with --influx-org v2)");
+  options.text("--influx-org", flags.organisation, "ORG", "v2: the organisation of the bucket");
+  options.text("--influx-rp", flags.retention_policy, "NAME",
+               "v1: write into this retention policy (default: the database's)");
+  options.text("--influx-gzip", flags.gzip, "on|off|auto",
+               "Compress what is sent (default auto: unless it is this machine)");
+  options.text("--influx-credentials", flags.credentials, "FILE", "Credentials for --influx");
 }
 
 Result<Target, std::string> read_influx_flags(const InfluxFlags& flags) {
