@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace refserver {
 namespace {
@@ -19,7 +20,8 @@ constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t to) {
 }
 
 struct PanelShape {
-  std::uint64_t in, out, groups, group_size;
+  std::uint64_t out;
+  std::vector<std::uint64_t> groups;  ///< rows of each
   unsigned bits;
   bool is_symmetric;
 };
@@ -27,12 +29,30 @@ struct PanelShape {
 std::uint64_t panel_bytes(const PanelShape& shape) {
   const std::uint64_t columns = round_up(shape.out, kPanelColumns);
   const std::uint64_t rows_per_step = 32 / shape.bits;
-  const std::uint64_t blocks = shape.groups * ((std::min(shape.group_size, shape.in) + kBlockRows - 1) / kBlockRows);
-  // Each block may end in a step that is not full.
-  const std::uint64_t steps = shape.in / rows_per_step + blocks;
+  std::uint64_t blocks = 0, steps = 0;
+  for (const std::uint64_t rows : shape.groups) {
+    for (std::uint64_t done = 0; done < rows; done += kBlockRows) {
+      ++blocks;
+      steps += (std::min(rows - done, kBlockRows) + rows_per_step - 1) / rows_per_step;  // the last may not be full
+    }
+  }
   const std::uint64_t lanes = blocks * columns;
   return steps * (columns / kPanelColumns) * kLine + round_up(lanes * 2, kLine) +
          (shape.is_symmetric ? 0 : round_up(lanes, kLine));
+}
+
+/// Rows of each group, which need not be neighbours.
+std::vector<std::uint64_t> group_sizes(const kernels::GptqMatrix& matrix) {
+  std::vector<std::uint64_t> sizes(matrix.groups(), 0);
+  for (std::size_t k = 0; k < matrix.in(); ++k) ++sizes[matrix.group(k)];
+  return sizes;
+}
+
+/// The same of a matrix rounded when loading.
+std::vector<std::uint64_t> group_sizes(std::uint64_t in, std::uint64_t group_size) {
+  std::vector<std::uint64_t> sizes(in / group_size, group_size);
+  if (in % group_size != 0) sizes.push_back(in % group_size);
+  return sizes;
 }
 
 /// Where the file has it on an odd address it is copied.
@@ -44,8 +64,8 @@ void add_plain(const PlainMatrix& matrix, HostMemoryPlan& plan) {
 
 void add_linear(const Linear& linear, HostMemoryPlan& plan) {
   if (const QuantizedWeight* const weight = linear.quantized()) {
-    plan.weight_bytes += panel_bytes({linear.in, linear.out, weight->matrix.groups(), weight->matrix.group_size(),
-                                      weight->matrix.bits(), weight->is_symmetric});
+    plan.weight_bytes +=
+        panel_bytes({linear.out, group_sizes(weight->matrix), weight->matrix.bits(), weight->is_symmetric});
   } else {
     add_plain(*linear.plain(), plan);
   }
@@ -61,9 +81,9 @@ void add_weights(const Checkpoint& checkpoint, HeadStorage head, HostMemoryPlan&
   }
   plan.head_macs = std::uint64_t{config.hidden_size} * config.vocab_size;
   if (head != HeadStorage::as_stored && checkpoint.lm_head().plain() != nullptr) {
-    const std::uint64_t groups = (config.hidden_size - 1) / kernels::kHeadGroup + 1;
     const unsigned bits = head == HeadStorage::int8 ? 8 : 4;
-    plan.weight_bytes += panel_bytes({config.hidden_size, config.vocab_size, groups, kernels::kHeadGroup, bits, true});
+    plan.weight_bytes +=
+        panel_bytes({config.vocab_size, group_sizes(config.hidden_size, kernels::kHeadGroup), bits, true});
   } else {
     add_linear(checkpoint.lm_head(), plan);
   }
