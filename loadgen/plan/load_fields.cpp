@@ -102,7 +102,9 @@ double read_shape(const ObjectReader& load, Arrivals arrivals) {
   }
   if (load.has("shape") && load.has("cv")) load.fail("cv", "excludes 'shape', which is 1 / cv²; keep one of them");
   if (!load.has("shape") && !load.has("cv"))
-    load.fail("cv", "is missing: standard deviation of the gaps over their mean, such as 3 for bursts; or 'shape'");
+    load.fail("cv",
+              "is missing: standard deviation of the gaps over their mean, 'cv' or --cv, such as 3 for bursts; or "
+              "'shape'");
   const double cv = load.number("cv", {0.01, 100}).value_or(1);
   return load.number("shape", {1e-4, 1e4}).value_or(1 / (cv * cv));
 }
