@@ -3,14 +3,16 @@
 
 refserver computes made-up models on one core with --scheduler continuous and with --scheduler serial, in turn; loadgen asks from the
 other core. First 16 requests are kept in flight (tokens per second), then both get the same Poisson rate, a share of what serial
-managed before (p99 of the time to first token, of all rounds together).
+managed before, for as long as it takes to bring --open-requests of them (p99 of the time to first token, of all rounds together). The
+warm-up of that is 20 services of serial: a queue that begins empty takes so long to forget it.
 
 Two workloads: "demo" is the two tiny models of `./dev demo` behind one server, whose weights fit the caches and whose time goes into
 choosing tokens, and a model of published size (--model), whose weights come from memory for every step.
 
 usage: batching_benchmark.py [--workloads demo,model] [--model qwen2-0.5b] [--concurrency 16] [--rounds 2] [--duration 10]
-                             [--open-duration 12] [--load 0.7] [--tokens 64] [--folder build/bench/engine] [--max-load 0.7] [--force]
+                             [--open-requests 120] [--load 0.5] [--tokens 64] [--folder build/bench/engine] [--max-load 0.7] [--force]
                              [--out docs/measurements/DATE-batching]     (.json and .md)
+At the defaults it takes about eight minutes, most of them for 120 answers at half of the rate that serial can give.
 PLUMBLINE_BIN names the folder of binaries (default build/release/bin). Exits 3 on a busy machine unless --force.
 """
 import argparse
@@ -31,6 +33,7 @@ BIN = pathlib.Path(os.environ.get("PLUMBLINE_BIN", ROOT / "build/release/bin"))
 CLIENT_CORE, SERVER_CORE = "1", "0"
 SCHEDULERS = ("continuous", "serial")
 FAST = ("--cpu-precision", "fast", "--cpu-kv", "bf16", "--cpu-threads", 1)
+SERVICES_OF_WARMUP, MIN_SECONDS = 20, 12
 PROMPT = "What is a plumb line, and what is it used for on a building site?"
 
 
@@ -74,19 +77,19 @@ class Server:
         self.process.stdout.close()
 
 
-def scenario(names, args):
+def scenario(names, warmup, args):
     """One entry per model: the same prompt and answer, every prompt with a tag of its own."""
-    return {"schema_version": 1, "name": "batching", "route": "tgi-stream", "seed": 1, "nonce": True, "warmup": "1s", "drain_max": "60s",
+    return {"schema_version": 1, "name": "batching", "route": "tgi-stream", "seed": 1, "nonce": True, "warmup": f"{warmup}s", "drain_max": "60s",
             "timeouts": {"connect": "5s", "first_token": "60s", "total": "120s"}, "load": {"mode": "closed", "concurrency": args.concurrency},
             "parameters": {"max_new_tokens": args.tokens},
             "mix": [{"name": name, "model": name, "prompts": [PROMPT]} for name in names]}
 
 
-def ask(url, names, args, *load):
+def ask(url, names, warmup, args, *load):
     """Runs loadgen; its summary, and milliseconds to first token of the measured requests."""
     with tempfile.TemporaryDirectory(prefix="batching-") as folder:
         file, out = pathlib.Path(folder) / "scenario.json", pathlib.Path(folder) / "run"
-        file.write_text(json.dumps(scenario(names, args)))
+        file.write_text(json.dumps(scenario(names, warmup, args)))
         run_checked("taskset", "-c", CLIENT_CORE, BIN / "loadgen", "run", file, "--target", url, *load, "--quiet", "--out", out,
                     good=(0, 4))  # 4: the run was INVALID, which the report says
         requests = [json.loads(line) for line in (out / "requests.jsonl").read_text().splitlines()]
@@ -100,20 +103,25 @@ def measure(workload, args):
     for _ in range(args.rounds):
         for scheduler in SCHEDULERS:
             with Server(scheduler, flags) as server:
-                closed[scheduler].append(ask(server.url, names, args, "--concurrency", args.concurrency, "--duration", f"{args.duration}s")[0])
-    rate = args.load * min(s["rates"]["request_throughput"] for s in closed["serial"])
+                closed[scheduler].append(ask(server.url, names, 1, args, "--concurrency", args.concurrency, "--duration", f"{args.duration}s")[0])
+    serial_rate = min(s["rates"]["request_throughput"] for s in closed["serial"])
+    rate, warmup = args.load * serial_rate, math.ceil(max(1, SERVICES_OF_WARMUP / serial_rate))
+    seconds = math.ceil(max(MIN_SECONDS, args.open_requests / args.rounds / rate))
     for _ in range(args.rounds):
         for scheduler in SCHEDULERS:
             with Server(scheduler, flags) as server:
-                summary, values = ask(server.url, names, args, "--rate", f"{rate:.3f}", "--duration", f"{args.open_duration}s")
+                summary, values = ask(server.url, names, warmup, args, "--rate", f"{rate:.3f}", "--duration", f"{seconds}s")
             opened[scheduler].append(summary)
             ttft[scheduler] += values
     tokens = {s: statistics.median(one["rates"]["output_token_throughput"] for one in closed[s]) for s in SCHEDULERS}
+    ended = [(s, one["validity"]) for s in SCHEDULERS for one in closed[s] + opened[s]]
     return {"workload": args.model if workload == "model" else workload, "concurrency": args.concurrency, "tokens": args.tokens,
             "tokens_per_s": tokens, "gain": tokens["continuous"] / tokens["serial"], "rate": rate,
             "ttft_p50_ms": {s: rank(ttft[s], 0.5) for s in SCHEDULERS}, "ttft_p99_ms": {s: rank(ttft[s], 0.99) for s in SCHEDULERS},
             "ttft_count": {s: len(ttft[s]) for s in SCHEDULERS},
-            "verdicts": {s: [one["validity"]["status"] for one in closed[s] + opened[s]] for s in SCHEDULERS},
+            "open_seconds": seconds, "warmup_seconds": warmup,
+            "verdicts": [validity["status"] for _, validity in ended],
+            "reasons": [f"{s}: {reason}" for s, validity in ended for reason in validity["reasons"]],
             "runs": {s: [one["rates"]["output_token_throughput"] for one in closed[s]] for s in SCHEDULERS}}
 
 
@@ -138,9 +146,12 @@ def markdown(results, args, load):
                  for key in ("ttft_p50_ms", "ttft_p99_ms")]
         yield (f"| {r['workload']} | {r['tokens_per_s']['continuous']:.0f} | {r['tokens_per_s']['serial']:.0f} | {r['gain']:.2f} | {r['rate']:.1f} | "
                f"{cells[0]} | {cells[1]} | {r['ttft_count']['continuous']} / {r['ttft_count']['serial']} |")
-    bad = {v for r in results for s in SCHEDULERS for v in r["verdicts"][s]} - {"VALID"}
     yield ""
-    yield "Every run was VALID." if not bad else f"Not every run was VALID: {', '.join(sorted(bad))} (the .json says which)."
+    if all(verdict == "VALID" for r in results for verdict in r["verdicts"]):
+        yield "Every run was VALID."
+    else:
+        yield "Not every run was VALID:"
+        yield from (f"- {r['workload']}, {reason}" for r in results for reason in r["reasons"])
 
 
 def main():
@@ -151,8 +162,8 @@ def main():
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--duration", type=int, default=10)
-    parser.add_argument("--open-duration", type=int, default=12)
-    parser.add_argument("--load", type=float, default=0.7)
+    parser.add_argument("--open-requests", type=int, default=120)
+    parser.add_argument("--load", type=float, default=0.5)
     parser.add_argument("--tokens", type=int, default=64)
     parser.add_argument("--max-load", type=float, default=0.7)
     parser.add_argument("--force", action="store_true")
