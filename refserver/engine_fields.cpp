@@ -146,11 +146,12 @@ std::vector<Field> cpu_fields() {
        }},
       {"cpu_backend", "NAME", "cpu engine: cpu-avx512, cpu-avx2, cpu-portable or reference (default: the fastest)",
        kOurs, kValue, [](Draft& d, const std::string& v) { d.config.cpu.backend.name = v; }},
-      {"cpu_lm_head", "NAME", "cpu engine: a plain output layer is kept as stored (default) or rounded to int8", kOurs,
-       kValue,
+      {"cpu_lm_head", "NAME", "cpu engine: a plain output layer is kept as stored (default) or rounded to int8 or int4",
+       kOurs, kValue,
        [](Draft& d, const std::string& v) {
          d.config.cpu.head = parse_choice<HeadStorage>(
-             v, "a form of the output layer", {{"stored", HeadStorage::as_stored}, {"int8", HeadStorage::int8}});
+             v, "a form of the output layer",
+             {{"stored", HeadStorage::as_stored}, {"int8", HeadStorage::int8}, {"int4", HeadStorage::int4}});
        }},
       {"cpu_kv", "NAME", "cpu engine: keys and values are kept as f32 (default) or bf16", kOurs, kValue,
        [](Draft& d, const std::string& v) {

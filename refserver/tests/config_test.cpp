@@ -153,22 +153,25 @@ TEST(Config, TheEngineThatComputesIsSetByFileAndFlags) {
   EXPECT_EQ(from_file->cpu.head, HeadStorage::int8);
   EXPECT_EQ(from_file->cpu.kv_type, kernels::KvType::bf16);
   EXPECT_EQ(from_file->cpu.memory_mb, 4000U);
-  const auto flags_win =
-      parse({"--config", file.path(), "--cpu-threads", "0", "--cpu-precision", "exact", "--cpu-kv", "f32"}).serve;
+  const auto flags_win = parse({"--config", file.path(), "--cpu-threads", "0", "--cpu-precision", "exact", "--cpu-kv",
+                                "f32", "--cpu-lm-head", "int4"})
+                             .serve;
   ASSERT_TRUE(flags_win);
   EXPECT_EQ(flags_win->cpu.backend.threads, 0U);
   EXPECT_EQ(flags_win->cpu.backend.precision, kernels::Precision::exact);
   EXPECT_EQ(flags_win->cpu.kv_type, kernels::KvType::f32);
-  EXPECT_EQ(flags_win->cpu.head, HeadStorage::int8);
+  EXPECT_EQ(flags_win->cpu.head, HeadStorage::int4);
 }
 
 TEST(Config, ErrorsOfTheEngineThatComputesNameWhatThereIs) {
-  EXPECT_THAT(complaint({"--cpu-threads", "1025"}), HasSubstr("--cpu-threads: '1025' is not a whole number from 0 to 1024"));
-  EXPECT_THAT(complaint({"--cpu-threads", "two"}), HasSubstr("--cpu-threads: 'two' is not a whole number from 0 to 1024"));
+  EXPECT_THAT(complaint({"--cpu-threads", "1025"}),
+              HasSubstr("--cpu-threads: '1025' is not a whole number from 0 to 1024"));
+  EXPECT_THAT(complaint({"--cpu-threads", "two"}),
+              HasSubstr("--cpu-threads: 'two' is not a whole number from 0 to 1024"));
   EXPECT_THAT(complaint({"--cpu-precision", "half"}),
               HasSubstr("--cpu-precision: 'half' is not a precision; there are: exact, fast"));
   EXPECT_THAT(complaint({"--cpu-lm-head", "int3"}),
-              HasSubstr("--cpu-lm-head: 'int3' is not a form of the output layer"));
+              HasSubstr("--cpu-lm-head: 'int3' is not a form of the output layer; there are: stored, int8, int4"));
   EXPECT_THAT(complaint({"--cpu-kv", "f16"}),
               HasSubstr("--cpu-kv: 'f16' is not a form of keys and values; there are: f32, bf16"));
   EXPECT_THAT(complaint({"--cpu-memory-mb", "-1"}), HasSubstr("--cpu-memory-mb: '-1' is not a whole number"));
