@@ -3,7 +3,6 @@
 #include "loadgen/conductor.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <thread>
 
 #include "loadgen/drive/clock.hpp"
+#include "loadgen/export/stop_signals.hpp"
 #include "loadgen/schedule/arrivals.hpp"
 #include "loadgen/schedule/dealing.hpp"
 
@@ -22,12 +22,9 @@ constexpr std::int64_t tick_every_ns = 50'000'000;
 constexpr int bookkeeping_niceness = 10;
 constexpr std::int64_t interrupt_grace_ns = 10 * second_ns;
 
-/// Sleeps until `until_ns` or until SIGINT or SIGTERM arrives; which of them, or 0.
+/// Sleeps until `until_ns` or until a signal to stop arrives; which of them, or 0.
 int wait_for_signal(std::int64_t until_ns) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  const sigset_t set = stop_signals();
   const std::int64_t left = std::max<std::int64_t>(0, until_ns - monotonic_ns());
   const timespec timeout{static_cast<time_t>(left / second_ns), static_cast<long>(left % second_ns)};
   return std::max(0, sigtimedwait(&set, nullptr, &timeout));

@@ -23,6 +23,7 @@
 #include "loadgen/export/host_facts.hpp"
 #include "loadgen/export/plan_hash.hpp"
 #include "loadgen/export/run_directory.hpp"
+#include "loadgen/export/stop_signals.hpp"
 #include "loadgen/export/truth_file.hpp"
 #include "loadgen/observe/observer.hpp"
 #include "loadgen/start_file.hpp"
@@ -86,10 +87,7 @@ std::string make_run_id() {
 
 /// The conductor waits for these itself; every thread started from here on inherits the mask.
 void block_signals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  const sigset_t set = stop_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }

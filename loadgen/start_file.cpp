@@ -2,10 +2,10 @@
 #include "loadgen/start_file.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <optional>
 
+#include "loadgen/export/stop_signals.hpp"
 #include "loadgen/plan/shard.hpp"
 #include "loadgen/plan/text_file.hpp"
 #include "loadgen/plan/units.hpp"
@@ -17,10 +17,7 @@ constexpr std::size_t most_bytes = 4096;
 constexpr timespec between_looks{0, 50'000'000};
 
 bool is_stopped() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  const sigset_t set = stop_signals();
   return ::sigtimedwait(&set, nullptr, &between_looks) > 0;
 }
 

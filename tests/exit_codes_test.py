@@ -77,6 +77,25 @@ class ExitCodes(harness.Test):
             for name in ("report.html", "requests.jsonl", "points.lp"):
                 self.assertTrue((out / name).exists(), name)
 
+    def test_a_lost_terminal_leaves_a_result_and_nohup_goes_on(self):
+        with Server(ttft="50ms", gap="5ms") as server, run_dir() as out:
+            process = start_loadgen("run", *self.flags(server, "--concurrency", 4, "--duration", "60s"), "--out", out, "--quiet")
+            time.sleep(2)
+            process.send_signal(signal.SIGHUP)
+            stdout, stderr = process.communicate(timeout=30)
+            self.assertCode(Run(process.returncode, stdout, stderr, out), 5)
+            out = out.parent / "nohup"
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what the child inherits
+            try:
+                process = start_loadgen("run", *self.flags(server, "--concurrency", 4, "--duration", "3s"), "--out", out, "--quiet")
+            finally:
+                signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            time.sleep(1)
+            process.send_signal(signal.SIGHUP)
+            stdout, stderr = process.communicate(timeout=30)
+            self.assertCode(Run(process.returncode, stdout, stderr, out), 0)
+            self.assertFalse(json.loads((out / "summary.json").read_text())["interrupted"])
+
     def test_a_server_that_dies_in_mid_run(self):
         with Server(ttft="50ms", gap="10ms") as server, run_dir() as out:
             process = start_loadgen("run", *self.flags(server, "--concurrency", 8, "--duration", "4s"), "--gate", "error_rate < 1%",

@@ -1,7 +1,6 @@
 #include "loadgen/export/all_exports.hpp"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <chrono>
 #include <cstdio>
@@ -11,6 +10,7 @@
 
 #include "loadgen/export/prometheus_export.hpp"
 #include "loadgen/export/statsd_export.hpp"
+#include "loadgen/export/stop_signals.hpp"
 
 namespace loadgen {
 namespace {
@@ -19,12 +19,9 @@ using std::chrono::nanoseconds;
 
 constexpr nanoseconds default_linger = std::chrono::seconds(30);
 
-/// True if SIGINT or SIGTERM came within `limit`.
+/// True if a signal to stop came within `limit`.
 bool is_told_to_stop(nanoseconds limit) {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
+  const sigset_t set = stop_signals();
   const auto seconds = std::chrono::floor<std::chrono::seconds>(limit);
   const timespec timeout{static_cast<time_t>(seconds.count()), static_cast<long>((limit - seconds).count())};
   return sigtimedwait(&set, nullptr, &timeout) > 0;
