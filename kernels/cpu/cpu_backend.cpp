@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <cassert>
 #include <optional>
+#include <vector>
 
 #include "kernels/cpu/pages.hpp"
 #include "kernels/cpu/products.hpp"
 #include "kernels/cpu/top_k.hpp"
+#include "kernels/token_sampler.hpp"
 
 namespace kernels {
 namespace {
@@ -36,6 +38,7 @@ std::string_view name_of(CpuIsa isa) {
   return "cpu-portable";
 }
 
+constexpr std::size_t kRowsPerThread = 4;      ///< of choosing: rows differ in what they cost, and each has a workspace
 constexpr std::size_t kElementsAlone = 16384;  ///< below this a loop over rows is not worth a second thread
 
 class CpuBackend final : public Backend {
@@ -99,6 +102,9 @@ class CpuBackend final : public Backend {
   void attention(const PagedBatch& batch, const KvCache& cache, std::size_t layer, const Rows& q,
                  const Rows& y) override;
   void top_k(const Rows& x, std::size_t k, std::span<float> values, std::span<std::int32_t> ids) override;
+  void sample(const Rows& logits, std::size_t usable, std::span<const SampleRow> rows,
+              std::span<SampledId> results) override;
+  bool samples_in_place() const noexcept override { return true; }
 
  private:
   /// Calls body(row) for every row, in parallel where there is enough to do.
@@ -117,6 +123,7 @@ class CpuBackend final : public Backend {
   mutable ThreadPool pool_;  // Uploading shares the threads; one caller at a time, as everything here.
   mutable WeightArena arena_;
   std::optional<Products> products_;
+  std::vector<TokenSampler> samplers_;  // Workspace of rows that are chosen from at the same time.
 };
 
 void CpuBackend::embed(const WeightMatrix& table, std::span<const std::int32_t> ids, const Rows& y) {
@@ -191,6 +198,21 @@ void CpuBackend::top_k(const Rows& x, std::size_t k, std::span<float> values, st
   assert(values.size() == x.rows * k && ids.size() == x.rows * k);
   for_rows(x.rows, x.cols, [&](std::size_t r) {
     find_top_k(*kernels_, from.span(r), values.subspan(r * k, k), ids.subspan(r * k, k));
+  });
+}
+
+/// Each row alone, by the one arithmetic of all backends: threads share out the rows.
+void CpuBackend::sample(const Rows& logits, std::size_t usable, std::span<const SampleRow> rows,
+                        std::span<SampledId> results) {
+  const HostRows from(logits);
+  assert(usable > 0 && usable <= logits.cols && usable <= kMaxVocabulary);
+  assert(rows.size() == logits.rows && results.size() == logits.rows);
+  const std::size_t together = std::min(rows.size(), kRowsPerThread * pool_.threads());
+  samplers_.resize(std::max(samplers_.size(), together));
+  pool_.run(together, [&](std::size_t chunk) {
+    for (std::size_t r = chunk; r < rows.size(); r += together) {
+      results[r] = samplers_[chunk].sample(from.span(r).first(usable), rows[r]);
+    }
   });
 }
 

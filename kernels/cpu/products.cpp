@@ -14,7 +14,7 @@ constexpr std::size_t kChunkBytes = std::size_t{96} << 10U;
 constexpr std::size_t kActivationBytes = std::size_t{384} << 10U;
 /// From this many rows on a product is bound by arithmetic, and chunks shrink accordingly.
 constexpr std::size_t kRowsPerPass = 8;
-constexpr std::size_t kPackAlone = 16384;  ///< elements below which arranging is not worth a second thread
+constexpr std::size_t kPackAlone = 6144;  ///< elements below which arranging is not worth a second thread
 constexpr std::size_t kPackRows = 4;
 
 /// A product as a grid: blocks of rows times groups of units (panel pairs or single outputs).
