@@ -34,8 +34,8 @@ class Conductor {
             RunListener& listener);
 
   /// Connects, waits for the common start, loads, measures, drains. Returns when every request has ended; nothing when
-  /// the start was over already, or when a signal came before it: then nothing was sent. SIGINT and SIGTERM (which must
-  /// be blocked in the whole process beforehand) end the window at once; a second one also cuts what is under way.
+  /// the start was over already, or when a signal came before it: then nothing was sent. The stop_signals() (which
+  /// must be blocked in the whole process beforehand) end the window at once; a second one also cuts what is under way.
   std::optional<RunTotals> conduct();
 
  private:

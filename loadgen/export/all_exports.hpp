@@ -12,7 +12,7 @@ namespace loadgen {
 class AllExports : public RunExport {
  public:
   /// After finish(): waits for one more scrape of the page, so that a server that scrapes every few seconds gets the
-  /// whole run; returns at once where there is no page. SIGINT and SIGTERM, which must be blocked, end the wait.
+  /// whole run; returns at once where there is no page. The stop_signals(), which must be blocked, end it.
   virtual void linger(const RunFacts& facts, ProgressKind progress) = 0;
 };
 
