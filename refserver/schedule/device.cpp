@@ -10,7 +10,7 @@
 
 namespace refserver {
 
-Device::Device(std::vector<DeviceModel> models) {
+Device::Device(const std::vector<DeviceModel>& models) {
   if (models.empty()) throw std::invalid_argument("a device without models");
   for (const DeviceModel& model : models) {
     if (!(model.weight > 0)) throw std::invalid_argument("a model's weight is not above 0");

@@ -34,7 +34,7 @@ struct ModelUse {
 class Device {
  public:
   /// Throws std::invalid_argument if there is no model or a weight is not above 0.
-  explicit Device(std::vector<DeviceModel> models);
+  explicit Device(const std::vector<DeviceModel>& models);
 
   std::optional<Refusal> add(std::size_t model, RequestSpec spec, TimePoint now);
   bool cancel(std::size_t model, RequestId id) { return models_.at(model).of.scheduler->cancel(id); }

@@ -73,6 +73,7 @@ ModelState state_of(const Scheduler& scheduler, const ModelUse& use) {
 
 std::vector<const Scheduler*> schedulers_of(const std::vector<DeviceModel>& models) {
   std::vector<const Scheduler*> out;
+  out.reserve(models.size());
   for (const DeviceModel& model : models) out.push_back(model.scheduler);
   return out;
 }
