@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -134,6 +135,17 @@ OrderedJson measure_load(TransformerModel& model, const std::string& name, const
   return json;
 }
 
+/// What running together brings: each load's tokens per second over those of the first with one request and a cache of
+/// keys and values. Nothing if there is no such load.
+void add_speed_up(OrderedJson& report) {
+  const OrderedJson loads = report["loads"];
+  const auto alone = std::ranges::find_if(loads, [](const OrderedJson& load) { return load["requests"] == 1; });
+  if (alone == loads.end()) return;
+  for (OrderedJson& load : report["loads"]) {
+    load["speed_up"] = load["tokens_per_s"].get<double>() / (*alone)["tokens_per_s"].get<double>();
+  }
+}
+
 void print_rates(const OrderedJson& report) {
   const double threads = report["threads_used"].get<double>();
   fmt::print(
@@ -151,14 +163,16 @@ void print_rates(const OrderedJson& report) {
 }
 
 void print_table(const OrderedJson& report) {
-  fmt::print("| {:12} | {:>8} | {:>8} | {:>14} | {:>8} | {:>10} | {:>10} | {:>10} |\n", "how", "requests", "seconds",
-             "first token ms", "gap ms", "prompt t/s", "decode t/s", "total t/s");
-  fmt::print("|---|---:|---:|---:|---:|---:|---:|---:|\n");
+  fmt::print("| {:12} | {:>8} | {:>8} | {:>14} | {:>8} | {:>10} | {:>10} | {:>10} | {:>8} |\n", "how", "requests",
+             "seconds", "first token ms", "gap ms", "prompt t/s", "decode t/s", "total t/s", "over one");
+  fmt::print("|---|---:|---:|---:|---:|---:|---:|---:|---:|\n");
   for (const OrderedJson& load : report["loads"]) {
     const auto number = [&](const char* name) { return load[name].get<double>(); };
-    fmt::print("| {:12} | {:>8} | {:>8.3f} | {:>14.1f} | {:>8.2f} | {:>10.1f} | {:>10.1f} | {:>10.1f} |\n",
+    const std::string speed_up = load.contains("speed_up") ? fmt::format("{:.2f}", number("speed_up")) : "-";
+    fmt::print("| {:12} | {:>8} | {:>8.3f} | {:>14.1f} | {:>8.2f} | {:>10.1f} | {:>10.1f} | {:>10.1f} | {:>8} |\n",
                load["how"].get<std::string>(), load["requests"].get<int>(), number("seconds"), number("first_token_ms"),
-               number("gap_ms"), number("prompt_tokens_per_s"), number("decode_tokens_per_s"), number("tokens_per_s"));
+               number("gap_ms"), number("prompt_tokens_per_s"), number("decode_tokens_per_s"), number("tokens_per_s"),
+               speed_up);
   }
   if (report.contains("weight_bytes_per_step")) print_rates(report);
   const auto mb = [&](const char* name) { return report["memory"][name].get<double>() / 1e6; };
@@ -230,6 +244,7 @@ ExitCode bench(const BenchFlags& flags) {
     report["loads"].push_back(measure_load(local->model, name, load, flags.runs, memory ? &*memory : nullptr));
   }
   memory.reset();
+  add_speed_up(report);
   report["memory"] = memory_json(local->model.memory);
   print_table(report);
   return flags.out.empty() ? ExitCode::ok : write_report(report, flags.out);
@@ -237,9 +252,10 @@ ExitCode bench(const BenchFlags& flags) {
 
 constexpr const char* kFooter = R"(
 Requests are queued at once with made-up prompts that share nothing; a run ends with the last token. gap is the median from
-token to token; prompt t/s counts until the last first token, decode t/s from then on, total t/s everything. Every run of a
-load must give the same tokens, or the command fails. --roofline adds what that is in bytes of weights read and in
-multiplications per second (the matrices' only), and the speed of reading memory with as many threads in the same minute.
+token to token; prompt t/s counts until the last first token, decode t/s from then on, total t/s everything, and over one is
+that over the total of the first load with one request. Every run of a load must give the same tokens, or the command fails.
+--roofline adds what that is in bytes of weights read and in multiplications per second (the matrices' only), and the speed of
+reading memory with as many threads in the same minute.
 
 Example:
   refserver synth --size qwen2-0.5b --out models/half
