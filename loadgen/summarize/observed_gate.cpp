@@ -87,7 +87,7 @@ Finding check_level(const Scope& scope, const SampleSeries& series) {
   const std::string_view name = info(scope.term.metric).name;
   if (values.empty()) return undecided(fmt::format("no reading of {} in the window", name));
   const bool is_percentile = scope.term.statistic == Statistic::percentile;
-  if (const std::size_t need = floor_of(scope.term.quantile); is_percentile && values.size() < need)
+  if (const std::size_t need = is_percentile ? floor_of(scope.term.quantile) : 0; values.size() < need)
     return undecided(fmt::format("needs at least {} readings of {}, has {}; run longer", need, name, values.size()));
   const Finding finding = decided(scope, statistic_of(scope.term, values));
   if (covers(values.size(), scope.window) || stays_failed(scope, finding)) return finding;
