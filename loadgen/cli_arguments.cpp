@@ -55,7 +55,7 @@ void add_run(CLI::App& app, Arguments& arguments) {
   what.text("--prompt-tokens", flags.prompt_tokens, "N",
             "Make up a prompt of so many tokens for each request, or of a drawn number: uniform(16, 256), ...");
   scenario.text("--tokenizer", flags.tokenizer, "DIR",
-                "Count the tokens of made-up prompts as the tokenizer.json there does (default: words of one token)");
+                "The server's tokenizer.json: counts what --prompt-tokens makes, and answers whose server does not count");
   what.flag(
       "--stream", [&flags] { flags.stream = true; }, "Ask for server-sent events");
   what.flag(

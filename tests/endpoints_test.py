@@ -2,6 +2,8 @@
 """Servers that none of the routes describes: the shipped templates, each against a server that speaks its wire, and
 templates of a scenario's own."""
 import json
+import subprocess
+import tempfile
 
 import harness
 import wire_servers
@@ -54,6 +56,23 @@ class Endpoints(harness.Test):
                     self.assertEqual(run.summary["metrics"]["ttft"]["count"], 4)
                 for _, _, body in server.requests:
                     self.assertTrue(prompt_sent(body).endswith(PROMPT), body)
+
+    def test_a_tokenizer_counts_where_the_server_does_not(self):
+        with WireServer(wire_servers.triton) as server, run_dir() as out, tempfile.TemporaryDirectory() as folder:
+            subprocess.run([harness.BIN / "refserver", "synth", "--arch", "qwen2", "--size", "tiny", "--out", f"{folder}/tiny"], check=True,
+                           capture_output=True)
+            for stream in ("--stream", "--no-stream"):
+                run = load(out / stream, "--target", server.url, "--endpoint", "triton-generate-stream" if stream == "--stream" else "triton-generate",
+                           stream, "--model", "ensemble", "--prompt", "hi", "--concurrency", 1, "--requests", 4, "--warmup", "0s",
+                           "--max-new-tokens", TOKENS, "--tokenizer", f"{folder}/tiny")
+                text = "".join(wire_servers.words(TOKENS))
+                counted = subprocess.run([harness.BIN / "tokenize", "--tokenizer", f"{folder}/tiny"], input=json.dumps(text), check=True, text=True,
+                                         capture_output=True).stdout
+                self.assertEqual(run.summary["counts"]["outcomes"], {"ok": 4}, repr(run))
+                self.assertEqual({r["token_source"] for r in run.requests}, {"tokenizer"})
+                self.assertEqual({r["output_tokens"] for r in run.requests}, {len(json.loads(counted))}, counted)
+                row = next(c for c in run.summary["validity"]["checks"] if c["name"] == "token_source")
+                self.assertEqual(row["status"], "SUSPECT", row)
 
     def test_a_template_of_a_scenarios_own(self):
         def respond(handler, path, body):

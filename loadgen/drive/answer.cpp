@@ -4,11 +4,12 @@
 #include <algorithm>
 
 #include "loadgen/plan/pattern.hpp"
+#include "tokenizer/tokenizer.hpp"
 
 namespace loadgen {
 namespace {
 
-constexpr std::size_t kept_text_bytes = 1 << 20;  ///< an expectation looks at no more
+constexpr std::size_t kept_text_bytes = 1 << 20;  ///< an expectation or a count looks at no more
 
 std::string_view trimmed(std::string_view s) noexcept {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
@@ -51,8 +52,8 @@ void AnswerReader::start(const MixEntry& entry, RequestRecord& record) {
   const bool is_openai = entry.route == Route::openai_chat || entry.route == Route::openai_completions;
   wire_ = is_openai ? Wire::openai : entry.route == Route::custom ? Wire::custom : Wire::tgi;
   fields_.clear();
-  done_ = final_ = failed_ = whole_read_ = continuous_usage_ = false;
-  keeps_text_ = entry.expect.needs_text();
+  done_ = final_ = failed_ = whole_read_ = continuous_usage_ = has_other_output_ = false;
+  keeps_text_ = entry.expect.needs_text() || entry.vocabulary != nullptr;
   usage_so_far_ = 0;
   longest_text_ = 0;
   last_index_.reset();
@@ -105,6 +106,7 @@ void AnswerReader::note_facts() {
   if (fields_.prompt_tokens) record_->input_tokens = fields_.prompt_tokens;
   if (!fields_.finish_reason.empty()) record_->finish_reason = fields_.finish_reason;
   if (keeps_text_) keep_text();
+  has_other_output_ = has_other_output_ || fields_.has_reasoning || fields_.has_call;
   if (!entry_->expect.model.empty() && model_.empty()) model_ = unescaped(fields_.model);
 }
 
@@ -243,18 +245,37 @@ void AnswerReader::settle_token_counts() {
   if (usage_) {
     record_->output_tokens = *usage_;
     record_->token_source = TokenSource::server_usage;
+  } else if (!events.empty() && counts_by_stream()) {
+    record_->output_tokens = 0;
+    for (const TokenEvent& event : events) record_->output_tokens += event.tokens;
+    record_->token_source = TokenSource::server_stream;
+  } else if (counts_by_text()) {
+    constexpr tokenizer::EncodeOptions plain{tokenizer::SpecialTokens::omit, tokenizer::TokenText::plain};
+    record_->output_tokens = static_cast<std::uint32_t>(entry_->vocabulary->count(unescaped(text_), plain));
+    record_->token_source = TokenSource::tokenizer;
   } else if (!events.empty()) {
-    std::uint32_t known = 0;
-    for (const TokenEvent& event : events) known += event.tokens;
-    const bool streamed_counts =
-        wire_ == Wire::tgi || continuous_usage_ || (endpoint_ != nullptr && endpoint_->one_token_each);
-    record_->output_tokens = streamed_counts ? known : static_cast<std::uint32_t>(events.size());
-    record_->token_source = streamed_counts ? TokenSource::server_stream : TokenSource::chunks;
+    record_->output_tokens = static_cast<std::uint32_t>(events.size());
+    record_->token_source = TokenSource::chunks;
   }
   // Each event brings at least one token: as many tokens as events means one each.
-  if (wire_ != Wire::tgi && !continuous_usage_ && usage_ && *usage_ == events.size()) {
+  const bool is_total =
+      record_->token_source == TokenSource::server_usage || record_->token_source == TokenSource::tokenizer;
+  if (wire_ != Wire::tgi && !continuous_usage_ && is_total && record_->output_tokens == events.size()) {
     for (TokenEvent& event : events) event.tokens = 1;
   }
+}
+
+/// Every event said how many tokens it has.
+bool AnswerReader::counts_by_stream() const noexcept {
+  return wire_ == Wire::tgi || continuous_usage_ || (endpoint_ != nullptr && endpoint_->one_token_each);
+}
+
+/// Once for the whole text: tokens of parts do not add up to those of the whole. A text that grows from event to event
+/// may begin with the prompt, whose tokens are none of the answer's.
+bool AnswerReader::counts_by_text() const noexcept {
+  const bool holds_prompt = endpoint_ != nullptr && endpoint_->text_grows;
+  return entry_->vocabulary != nullptr && !text_.empty() && text_.size() < kept_text_bytes && !has_other_output_ &&
+         !holds_prompt;
 }
 
 void AnswerReader::check_expectation() {

@@ -50,6 +50,8 @@ class AnswerReader {
   void settle_stream();
   void settle_whole();
   void settle_token_counts();
+  bool counts_by_stream() const noexcept;
+  bool counts_by_text() const noexcept;
   void check_expectation();
   std::string broken_expectation() const;
   std::string excerpt(std::string_view text) const;
@@ -64,12 +66,13 @@ class AnswerReader {
   bool failed_ = false;  ///< error event or unreadable event
   bool whole_read_ = false;
   bool keeps_text_ = false;
+  bool has_other_output_ = false;  ///< reasoning or calls, which `text_` does not hold
   std::uint32_t usage_so_far_ = 0;
   std::size_t longest_text_ = 0;             ///< of an endpoint whose events repeat the text so far
   std::optional<std::uint32_t> last_index_;  ///< of the token event before
   bool continuous_usage_ = false;
   std::optional<std::uint32_t> usage_;
-  std::string text_;   ///< of the answer, escapes and all; only where an expectation needs it
+  std::string text_;   ///< of the answer, escapes and all; only where an expectation or a count needs it
   std::string model_;  ///< who answered; the same
 };
 

@@ -178,7 +178,7 @@ void Exchange::on_end(std::int64_t at_ns) {
   }
   if (record.truth.empty()) record.truth = is_stream ? sse_.truth() : http_.head().truth;
   answer_.finish_complete(at_ns);
-  if (!record.streamed && record.token_source == TokenSource::none && http_.head().generated_tokens) {
+  if (!record.streamed && record.token_source != TokenSource::server_usage && http_.head().generated_tokens) {
     record.output_tokens = *http_.head().generated_tokens;
     record.token_source = TokenSource::server_usage;
   }

@@ -33,7 +33,8 @@ std::string_view label(Phase phase) noexcept {
 }
 
 std::string_view label(TokenSource source) noexcept {
-  static constexpr std::array<std::string_view, 4> words = {"none", "server_usage", "server_stream", "chunks"};
+  static constexpr std::array<std::string_view, 5> words = {"none", "server_usage", "server_stream", "tokenizer",
+                                                            "chunks"};
   return words[static_cast<std::size_t>(source)];
 }
 

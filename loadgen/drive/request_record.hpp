@@ -44,7 +44,8 @@ enum class Phase : std::uint8_t { warmup, measure, drain };
 std::string_view label(Phase phase) noexcept;
 
 /// Where the number of output tokens comes from, best first.
-enum class TokenSource : std::uint8_t { none, server_usage, server_stream, chunks };
+/// `tokenizer`: the text of the answer, encoded here.
+enum class TokenSource : std::uint8_t { none, server_usage, server_stream, tokenizer, chunks };
 std::string_view label(TokenSource source) noexcept;
 
 /// Which clock reading a request's receive stamps are: the kernel's, of the arrival of the bytes, or this thread's

@@ -132,7 +132,7 @@ Json entry_json(const MixEntry& entry, double total_weight) {
           {"parameters", parameters_json(entry.parameters)},
           {"prompts", entry.prompts.size()},
           {"prompt_tokens", entry.made ? Json(draw_text(entry.made->tokens)) : Json(nullptr)},
-          {"tokenizer", entry.made && !entry.made->tokenizer.empty() ? Json(entry.made->tokenizer) : Json(nullptr)}};
+          {"tokenizer", entry.tokenizer.empty() ? Json(nullptr) : Json(entry.tokenizer)}};
 }
 
 /// How certificates were judged; null where no target speaks TLS.

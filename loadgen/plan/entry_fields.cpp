@@ -228,7 +228,7 @@ EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& 
 }
 
 MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,
-                        const std::filesystem::path& folder, WordShelf& shelf, ScenarioErrors& errors) {
+                        const std::filesystem::path& folder, TokenizerShelf& shelf, ScenarioErrors& errors) {
   const ObjectReader reader(
       document, pointer, errors,
       {"name", "weight", "model", "scenario", "route", "endpoint", "stream", "target", "host", "headers", "parameters",
@@ -253,7 +253,8 @@ MixEntry read_mix_entry(const Document& document, const std::string& pointer, co
   read_protocol(document, reader, defaults, folder, errors, entry);
   add_missing_headers(entry.headers, defaults.api_key);
   entry.expect = read_expectation(document, reader, errors);
-  read_prompts(reader, folder, defaults.tokenizer, shelf, entry);
+  read_tokenizer(reader, defaults.tokenizer, shelf, entry);
+  read_prompts(reader, folder, shelf, entry);
   return entry;
 }
 

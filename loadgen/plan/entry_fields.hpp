@@ -18,7 +18,7 @@ struct EntryDefaults {
   std::shared_ptr<const EndpointTemplate> endpoint;
   std::string host;  ///< instead of the target's
   std::string model;
-  std::string tokenizer;  ///< of prompts that are made up
+  std::string tokenizer;
   Headers headers;
   Headers api_key;  ///< of the environment
   Parameters parameters;
@@ -34,6 +34,6 @@ EntryDefaults read_entry_defaults(const Document& document, const ObjectReader& 
 /// The entry at `pointer`. `folder` is where a prompts_file may lie; empty: nowhere. `shelf` keeps the tokenizers that
 /// were read. Check `errors` before using it.
 MixEntry read_mix_entry(const Document& document, const std::string& pointer, const EntryDefaults& defaults,
-                        const std::filesystem::path& folder, WordShelf& shelf, ScenarioErrors& errors);
+                        const std::filesystem::path& folder, TokenizerShelf& shelf, ScenarioErrors& errors);
 
 }  // namespace loadgen

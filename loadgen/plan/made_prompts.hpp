@@ -45,8 +45,7 @@ class PromptWords {
 /// What an entry with `prompt_tokens` sends instead of given prompts.
 struct MadePrompts {
   LengthDraw tokens;
-  std::string tokenizer;  ///< the folder or file whose tokens are counted, as the scenario names it; empty: words
-  std::shared_ptr<const PromptWords> words;
+  std::shared_ptr<const PromptWords> words;  ///< the entry's tokenizer's, or the usual ones
 };
 
 }  // namespace loadgen

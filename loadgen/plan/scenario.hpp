@@ -15,6 +15,10 @@
 #include "loadgen/plan/gate.hpp"
 #include "loadgen/plan/observe.hpp"
 
+namespace tokenizer {
+class Tokenizer;  // tokenizer/tokenizer.hpp
+}
+
 namespace loadgen {
 
 using std::chrono::nanoseconds;
@@ -100,6 +104,8 @@ struct MixEntry {
   std::shared_ptr<const MadePrompts> made = nullptr;           ///< prompts made up to a number of tokens
   std::shared_ptr<const EndpointTemplate> endpoint = nullptr;  ///< with Route::custom alone
   Expectation expect = {};
+  std::string tokenizer = {};  ///< its folder or file, as the scenario names it; empty: none
+  std::shared_ptr<const tokenizer::Tokenizer> vocabulary = nullptr;  ///< that; counts answers whose server does not
 };
 
 /// How certificates are judged and which of our own is shown; for all targets that speak TLS.

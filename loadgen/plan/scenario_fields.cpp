@@ -79,7 +79,11 @@ std::vector<MixEntry> read_mix(const Document& document, const ObjectReader& sce
     return {};
   }
   std::vector<MixEntry> entries;
-  WordShelf shelf;
+  TokenizerShelf shelf(folder);
+  if (!defaults.tokenizer.empty()) {
+    if (const auto& loaded = shelf.vocabulary(defaults.tokenizer); !loaded)
+      scenario.fail("tokenizer", fmt::format("the tokenizer '{}' {}", defaults.tokenizer, loaded.error()));
+  }
   std::map<std::string, std::size_t> names;
   for (std::size_t i = 0; i < mix->size(); ++i) {
     const std::string pointer = step("/mix", i);
@@ -90,10 +94,6 @@ std::vector<MixEntry> read_mix(const Document& document, const ObjectReader& sce
           step(pointer, "name"), fmt::format("'{}' is the name of mix[{}] already", first->first, first->second)));
     }
   }
-  const bool is_made =
-      std::any_of(entries.begin(), entries.end(), [](const auto& entry) { return entry.made != nullptr; });
-  if (!defaults.tokenizer.empty() && !is_made && errors.empty())
-    scenario.fail("tokenizer", "is for prompts that are made up: no entry has 'prompt_tokens'");
   return entries;
 }
 

@@ -30,7 +30,7 @@ struct RequestRow {
 };
 
 inline constexpr std::size_t phase_count = 3;
-inline constexpr std::size_t token_source_count = 4;
+inline constexpr std::size_t token_source_count = 5;
 
 /// Everything about one mix entry in one interval.
 struct EntryTally {

@@ -174,14 +174,22 @@ void check_token_source(Table& table, const EntryTally& all) {
   if (total == 0) return;
   const double guessed = share_of(count_of(TokenSource::chunks), total);
   const double unknown = share_of(count_of(TokenSource::none), total);
-  const Health status = guessed > 0 ? Health::invalid : unknown > 0 ? Health::suspect : Health::valid;
-  table.add({"token_source", fmt::format("{} from the server", percent(1 - guessed - unknown)), "all from the server",
-             1 - guessed - unknown, status},
-            guessed > 0
-                ? fmt::format("token_source: {} of the requests count chunks as tokens; let the server report usage",
-                              percent(guessed))
-                : fmt::format("token_source: {} of the requests have no token count; token rates miss them",
-                              percent(unknown)));
+  const double encoded = share_of(count_of(TokenSource::tokenizer), total);
+  const double told = 1 - guessed - unknown - encoded;
+  const Health status = guessed > 0 ? Health::invalid : unknown + encoded > 0 ? Health::suspect : Health::valid;
+  const std::string why =
+      guessed > 0 ? fmt::format(
+                        "token_source: {} of the requests count chunks as tokens; let the server report usage, or "
+                        "name its tokenizer with --tokenizer",
+                        percent(guessed))
+      : unknown > 0
+          ? fmt::format("token_source: {} of the requests have no token count; token rates miss them", percent(unknown))
+          : fmt::format(
+                "token_source: the tokens of {} of the requests were counted here by the tokenizer, not by the "
+                "server; a few per answer may differ",
+                percent(encoded));
+  table.add({"token_source", fmt::format("{} from the server", percent(told)), "all from the server", told, status},
+            why);
 }
 
 /// By rule: was the load steady when warm-up ended? With a length given by the user: is there a trend in the window?

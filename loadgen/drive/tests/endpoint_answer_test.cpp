@@ -6,6 +6,7 @@
 #include "loadgen/plan/endpoint_fields.hpp"
 #include "loadgen/plan/pattern.hpp"
 #include "loadgen/plan/scenario_file.hpp"
+#include "tokenizer/tests/small_tokenizer.hpp"
 
 namespace loadgen {
 namespace {
@@ -55,6 +56,63 @@ TEST(EndpointAnswer, OllamaEndsWithDoneAndItsCounts) {
   EXPECT_EQ(a.record.token_source, TokenSource::server_usage);
   EXPECT_EQ(a.record.input_tokens, 9U);
   EXPECT_EQ(a.record.finish_reason, "stop");
+}
+
+/// "ab" and "ba" are one token each, all else one per byte.
+std::shared_ptr<const tokenizer::Tokenizer> pairs() {
+  return tokenizer::testing::open(tokenizer::testing::file_with({{"a", "b"}, {"b", "a"}}));
+}
+
+TEST(EndpointAnswer, ATokenizerCountsTheWholeTextWhereTheServerCountsNothing) {
+  MixEntry entry = entry_of("    endpoint: triton-generate-stream\n");
+  entry.vocabulary = pairs();
+  const std::vector<std::string> events = {R"({"text_output":"a"})", R"({"text_output":"b\u0041"})",
+                                           R"({"text_output":"ab"})", R"({"text_output":"!"})"};
+  Answer a(entry);
+  a.events(events);
+  EXPECT_EQ(a.record.outcome, Outcome::ok) << a.record.error;
+  EXPECT_EQ(a.record.output_tokens, 4U) << "ab A ab !, though 'a' and 'b' came apart";
+  EXPECT_EQ(a.record.token_source, TokenSource::tokenizer);
+  entry.vocabulary = nullptr;
+  Answer without(entry);
+  without.events(events);
+  EXPECT_EQ(without.record.token_source, TokenSource::chunks);
+
+  MixEntry whole_entry = entry_of("    endpoint: triton-generate\n    stream: false\n");
+  whole_entry.vocabulary = pairs();
+  Answer whole(whole_entry);
+  whole.whole(R"({"text_output":"abab!"})");
+  EXPECT_EQ(whole.record.output_tokens, 3U);
+  EXPECT_EQ(whole.record.token_source, TokenSource::tokenizer);
+}
+
+TEST(EndpointAnswer, ATokenizerDoesNotCountWhatItCannot) {
+  MixEntry counted = entry_of("    endpoint: ollama-generate\n");
+  counted.vocabulary = pairs();
+  Answer by_server(counted);
+  by_server.events({R"({"response":"abab","done":false})", R"({"response":"","done":true,"eval_count":7})"});
+  EXPECT_EQ(by_server.record.output_tokens, 7U) << "the server knows better";
+  EXPECT_EQ(by_server.record.token_source, TokenSource::server_usage);
+
+  MixEntry growing = entry_of("    endpoint: prompt-max-tokens\n");
+  growing.vocabulary = pairs();
+  Answer repeated(growing);
+  repeated.events({R"({"text":["prompt ab"]})", R"({"text":["prompt abab"]})"});
+  EXPECT_EQ(repeated.record.token_source, TokenSource::chunks) << "the prompt is in the text";
+
+  MixEntry chat = entry_of("    route: openai-chat\n");
+  chat.vocabulary = pairs();
+  Answer reasoning(chat);
+  reasoning.events({R"({"choices":[{"index":0,"delta":{"reasoning_content":"hm"}}]})",
+                    R"({"choices":[{"index":0,"delta":{"content":"ab"}}]})",
+                    R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})", "[DONE]"});
+  EXPECT_EQ(reasoning.record.token_source, TokenSource::chunks) << "what was thought is not in the text";
+  Answer plain(chat);
+  plain.events({R"({"choices":[{"index":0,"delta":{"content":"a"}}]})",
+                R"({"choices":[{"index":0,"delta":{"content":"b"}}]})",
+                R"({"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]})", "[DONE]"});
+  EXPECT_EQ(plain.record.output_tokens, 1U);
+  EXPECT_EQ(plain.record.token_source, TokenSource::tokenizer);
 }
 
 TEST(EndpointAnswer, AStreamWithoutItsWordForTheEndIsTruncated) {

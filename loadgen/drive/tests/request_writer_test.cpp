@@ -55,8 +55,8 @@ TEST(RequestWriter, WritesPromptsThatAreMadeUp) {
   Scenario scenario = one_entry(Route::tgi_stream, Delivery::stream);
   scenario.nonce = true;
   scenario.mix[0].prompts.clear();
-  scenario.mix[0].made = std::make_shared<const MadePrompts>(
-      MadePrompts{*parse_length_draw("uniform(5, 9000)"), "", PromptWords::usual()});
+  scenario.mix[0].made =
+      std::make_shared<const MadePrompts>(MadePrompts{*parse_length_draw("uniform(5, 9000)"), PromptWords::usual()});
   const Plan plan(scenario);
   for (std::uint64_t index = 0; index < 50; ++index) {
     const Written w = written(scenario, index);

@@ -75,7 +75,7 @@ TEST(MadePrompts, ThePlanDrawsLengthAndWordsByIndex) {
   scenario.seed = seed;
   MixEntry entry;
   entry.made =
-      std::make_shared<const MadePrompts>(MadePrompts{*parse_length_draw("uniform(20, 40)"), "", PromptWords::usual()});
+      std::make_shared<const MadePrompts>(MadePrompts{*parse_length_draw("uniform(20, 40)"), PromptWords::usual()});
   scenario.mix = {entry};
   const Plan plan(scenario);
   std::set<std::uint32_t> lengths;

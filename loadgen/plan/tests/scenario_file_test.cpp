@@ -285,6 +285,7 @@ TEST(ScenarioFlags, MakeUpPromptsOfALength) {
   flags.tokenizer = "/nowhere";
   const auto lost = scenario_from_flags(flags);
   ASSERT_FALSE(lost.has_value());
+  EXPECT_EQ(lost.error().size(), 1U) << errors_text(lost.error());
   EXPECT_THAT(errors_text(lost.error()), HasSubstr("'/nowhere' must be a tokenizer.json or a folder with one"));
 }
 

@@ -155,6 +155,9 @@ TEST_F(ValidityTest, UnstreamedStreams) {
 TEST_F(ValidityTest, TokenCountsMustComeFromTheServer) {
   all.token_sources[static_cast<std::size_t>(TokenSource::none)] = 1;
   EXPECT_EQ(row("token_source").status, Health::suspect);
+  all.token_sources[static_cast<std::size_t>(TokenSource::none)] = 0;
+  all.token_sources[static_cast<std::size_t>(TokenSource::tokenizer)] = 1;
+  EXPECT_EQ(row("token_source").status, Health::suspect);
   all.token_sources[static_cast<std::size_t>(TokenSource::chunks)] = 1;
   EXPECT_EQ(row("token_source").status, Health::invalid);
 }
