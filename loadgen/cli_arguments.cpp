@@ -54,8 +54,9 @@ void add_run(CLI::App& app, Arguments& arguments) {
   what.texts("--prompt", flags.prompts, "TEXT", "Prompt; may be repeated (default: built-in ones)");
   what.text("--prompt-tokens", flags.prompt_tokens, "N",
             "Make up a prompt of so many tokens for each request, or of a drawn number: uniform(16, 256), ...");
-  scenario.text("--tokenizer", flags.tokenizer, "DIR",
-                "The server's tokenizer.json: counts what --prompt-tokens makes, and answers whose server does not count");
+  scenario.text(
+      "--tokenizer", flags.tokenizer, "DIR",
+      "The server's tokenizer.json: counts what --prompt-tokens makes, and answers whose server does not count");
   what.flag(
       "--stream", [&flags] { flags.stream = true; }, "Ask for server-sent events");
   what.flag(
