@@ -6,6 +6,7 @@ file, must give the same. Then with mistakes drawn from seeds, each of which mus
 import collections
 import contextlib
 import shutil
+import socket
 import time
 import types
 import unittest
@@ -128,6 +129,12 @@ class StatsdDashboardTest(harness.Test):
             with self.subTest(route):
                 self.assertEqual(self.differences(self.board, route), [])
                 print(f"  {route}: {sum(len(p['targets']) for p in boards.panels(only(self.board, route)))} queries")
+
+    def test_the_last_point_does_not_wait_for_more(self):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            host, port = self.collectd.address.split(":")
+            sender.sendto(b"llm.last.of.all:1|c", (host, int(port)))
+        self.assertEqual(self.collectd.counters({"llm.last.of.all": 1}), {"llm.last.of.all": 1})
 
     def test_the_other_half_of_a_panel_stays_empty(self):
         for route, other in zip(ROUTES, reversed(ROUTES), strict=True):

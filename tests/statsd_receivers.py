@@ -143,6 +143,7 @@ class Collectd:
 
     def __exit__(self, *_):
         harness.end(self.process)
+        self.influx.process.kill()  # asked to, it does not end while its listener for collectd is open
         self.influx.__exit__()
         shutil.rmtree(self.dir, ignore_errors=True)
 
