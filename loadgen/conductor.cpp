@@ -26,7 +26,7 @@ constexpr std::int64_t interrupt_grace_ns = 10 * second_ns;
 int wait_for_signal(std::int64_t until_ns) {
   const sigset_t set = stop_signals();
   const std::int64_t left = std::max<std::int64_t>(0, until_ns - monotonic_ns());
-  const timespec timeout{static_cast<time_t>(left / second_ns), static_cast<long>(left % second_ns)};
+  const timespec timeout = to_timespec(left);
   return std::max(0, sigtimedwait(&set, nullptr, &timeout));
 }
 

@@ -138,12 +138,11 @@ OrderedJson measure_load(TransformerModel& model, const std::string& name, const
 /// What running together brings: each load's tokens per second over those of the first with one request and a cache of
 /// keys and values. Nothing if there is no such load.
 void add_speed_up(OrderedJson& report) {
-  const OrderedJson loads = report["loads"];
+  OrderedJson& loads = report["loads"];
   const auto alone = std::ranges::find_if(loads, [](const OrderedJson& load) { return load["requests"] == 1; });
   if (alone == loads.end()) return;
-  for (OrderedJson& load : report["loads"]) {
-    load["speed_up"] = load["tokens_per_s"].get<double>() / (*alone)["tokens_per_s"].get<double>();
-  }
+  const auto of_one = (*alone)["tokens_per_s"].get<double>();
+  for (OrderedJson& load : loads) load["speed_up"] = load["tokens_per_s"].get<double>() / of_one;
 }
 
 void print_rates(const OrderedJson& report) {

@@ -56,6 +56,14 @@ struct Field {
   std::function<void(ConfigDraft&, const std::string&)> apply;
 };
 
+// How tables of fields spell the above.
+using Draft = ConfigDraft;
+inline constexpr auto kTgi = Field::Origin::tgi;
+inline constexpr auto kOurs = Field::Origin::ours;
+inline constexpr auto kValue = Field::Kind::value;
+inline constexpr auto kToggle = Field::Kind::toggle;
+inline constexpr auto kRepeated = Field::Kind::repeated;
+
 // Parts of config_fields.
 std::vector<Field> scheduler_fields();
 std::vector<Field> engine_fields();  ///< which engine, and what simulated ones do

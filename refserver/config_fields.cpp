@@ -32,13 +32,6 @@ std::pair<std::string, std::uint16_t> parse_model_port(const std::string& text) 
   return {text.substr(0, equals), parse_number<std::uint16_t>(text.substr(equals + 1), 0, 65535)};
 }
 
-using Draft = ConfigDraft;
-constexpr auto kTgi = Field::Origin::tgi;
-constexpr auto kOurs = Field::Origin::ours;
-constexpr auto kValue = Field::Kind::value;
-constexpr auto kToggle = Field::Kind::toggle;
-constexpr auto kRepeated = Field::Kind::repeated;
-
 std::vector<Field> network_fields() {
   return {
       {"host", "ADDRESS", "address to listen on, an IP literal (default 127.0.0.1)", kOurs, kValue,

@@ -7,13 +7,6 @@
 namespace refserver {
 namespace {
 
-using Draft = ConfigDraft;
-constexpr auto kTgi = Field::Origin::tgi;
-constexpr auto kOurs = Field::Origin::ours;
-constexpr auto kValue = Field::Kind::value;
-constexpr auto kToggle = Field::Kind::toggle;
-constexpr auto kRepeated = Field::Kind::repeated;
-
 void set_engine(ConfigDraft& draft, const std::string& text) {
   enum class Choice : std::uint8_t { simulated, cost, cpu };
   const auto choice = parse_choice<Choice>(

@@ -63,13 +63,16 @@ class ExitCodes(harness.Test):
         for scenario in sorted((harness.SOURCE / "scenarios").glob("*.yaml")):
             self.assertCode(loadgen("check", scenario), 0)
 
+    def end_by(self, number, *flags, out):
+        process = start_loadgen(*flags, "--out", out, "--quiet")
+        time.sleep(2)
+        process.send_signal(number)
+        stdout, stderr = process.communicate(timeout=30)
+        self.assertCode(Run(process.returncode, stdout, stderr, out), 5)
+
     def test_interrupt_leaves_a_valid_partial_result(self):
         with Server(ttft="50ms", gap="5ms") as server, run_dir() as out:
-            process = start_loadgen("run", *self.flags(server, "--concurrency", 8, "--duration", "60s"), "--out", out, "--quiet")
-            time.sleep(2)
-            process.send_signal(signal.SIGINT)
-            stdout, stderr = process.communicate(timeout=30)
-            self.assertCode(Run(process.returncode, stdout, stderr, out), 5)
+            self.end_by(signal.SIGINT, "run", *self.flags(server, "--concurrency", 8, "--duration", "60s"), out=out)
             summary = json.loads((out / "summary.json").read_text())
             self.assertTrue(summary["interrupted"])
             self.assertGreater(summary["metrics"]["e2e"]["count"], 0)
@@ -79,11 +82,7 @@ class ExitCodes(harness.Test):
 
     def test_a_lost_terminal_leaves_a_result_and_nohup_goes_on(self):
         with Server(ttft="50ms", gap="5ms") as server, run_dir() as out:
-            process = start_loadgen("run", *self.flags(server, "--concurrency", 4, "--duration", "60s"), "--out", out, "--quiet")
-            time.sleep(2)
-            process.send_signal(signal.SIGHUP)
-            stdout, stderr = process.communicate(timeout=30)
-            self.assertCode(Run(process.returncode, stdout, stderr, out), 5)
+            self.end_by(signal.SIGHUP, "run", *self.flags(server, "--concurrency", 4, "--duration", "60s"), out=out)
             out = out.parent / "nohup"
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what the child inherits
             try:

@@ -49,7 +49,7 @@ class CpuBackend final : public Backend {
         ahead_(kernels_ == nullptr    ? 1
                : options.threads == 0 ? usable_cores()
                                       : options.threads),
-        pool_(kernels_ == nullptr ? 1 : options.threads, [this](std::size_t thread) { return ahead_.fetch(thread); }) {
+        pool_(ahead_.threads(), [this](std::size_t thread) { return ahead_.fetch(thread); }) {
     if (kernels_ != nullptr) products_.emplace(*kernels_, pool_, ahead_, options.precision);
   }
 

@@ -17,6 +17,8 @@ class ReadAhead {
   /// For threads 0 .. threads - 1.
   explicit ReadAhead(std::size_t threads) : wanted_(threads), fetched_(threads), starts_(threads) {}
 
+  std::size_t threads() const noexcept { return wanted_.size(); }
+
   /// A product that reads memory begins: thread i at starts[i], each `bytes` in a row. `key` tells it from others.
   /// Called by one thread; from then on `fetch` works for the product that followed this one before, if one did.
   void begin(const void* key, std::span<const std::uint8_t* const> starts, std::size_t bytes);

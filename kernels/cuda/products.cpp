@@ -62,6 +62,16 @@ void Products::stage(const TileMatrix& matrix, const DeviceRows& x, std::size_t 
                                       .row_scales = row_scales_.data()});
 }
 
+void Products::stage_part(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t first,
+                          std::size_t count, MatmulArgs& args) {
+  stage(matrix, {x.data + first * x.stride, x.stride}, count, args.terms);
+  args.x = staged_.data();
+  args.row_scales = row_scales_.data();
+  args.y = y.data + first * y.stride;
+  args.y_stride = y.stride;
+  args.rows = static_cast<std::uint32_t>(count);
+}
+
 void Products::multiply_fused(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows,
                               std::uint32_t terms) {
   MatmulArgs args = matrix.args();
@@ -75,16 +85,11 @@ void Products::multiply_fused(const TileMatrix& matrix, const DeviceRows& x, con
     device_->zero(arrivals_.data(), arrivals_.bytes());
   }
   const std::size_t step = kMaxTokens / terms;
+  args.partials = partials_.data();
+  args.arrivals = arrivals_.data();
   for (std::size_t first = 0; first < rows; first += step) {
     const std::size_t count = std::min(rows - first, step);
-    stage(matrix, {x.data + first * x.stride, x.stride}, count, terms);
-    args.x = staged_.data();
-    args.row_scales = row_scales_.data();
-    args.y = y.data + first * y.stride;
-    args.y_stride = y.stride;
-    args.rows = static_cast<std::uint32_t>(count);
-    args.partials = partials_.data();
-    args.arrivals = arrivals_.data();
+    stage_part(matrix, x, y, first, count, args);
     switch (matrix.layout().bits) {
       case 4:
         launch_matmul<Int4Codec>(*device_, args, count * terms);
@@ -108,12 +113,7 @@ void Products::multiply_wide(const TileMatrix& matrix, const DeviceRows& x, cons
   row_scales_.reserve(device_, std::min(rows, step));
   for (std::size_t first = 0; first < rows; first += step) {
     const std::size_t count = std::min(rows - first, step);
-    stage(matrix, {x.data + first * x.stride, x.stride}, count, terms);
-    args.x = staged_.data();
-    args.row_scales = row_scales_.data();
-    args.y = y.data + first * y.stride;
-    args.y_stride = y.stride;
-    args.rows = static_cast<std::uint32_t>(count);
+    stage_part(matrix, x, y, first, count, args);
     const std::size_t blocks = std::size_t{args.stripes.slices} * wide_tiles(args.rows * terms);
     if (matrix.layout().bits == 4) {
       device_->launch<WideMatmulKernel<Int4Codec>>(blocks, args);

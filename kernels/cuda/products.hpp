@@ -29,6 +29,9 @@ class Products {
   void multiply_wide(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows,
                      std::uint32_t terms);
   bool multiply_by_library(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t rows);
+  /// Stages rows first .. first + count of x and makes them, and the same rows of y, those of `args`.
+  void stage_part(const TileMatrix& matrix, const DeviceRows& x, const DeviceRows& y, std::size_t first,
+                  std::size_t count, MatmulArgs& args);
   void stage(const TileMatrix& matrix, const DeviceRows& x, std::size_t rows, std::uint32_t terms);
 
   std::shared_ptr<Device> device_;

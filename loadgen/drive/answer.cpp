@@ -53,7 +53,12 @@ void AnswerReader::start(const MixEntry& entry, RequestRecord& record) {
   wire_ = is_openai ? Wire::openai : entry.route == Route::custom ? Wire::custom : Wire::tgi;
   fields_.clear();
   done_ = final_ = failed_ = whole_read_ = continuous_usage_ = has_other_output_ = false;
-  keeps_text_ = entry.expect.needs_text() || entry.vocabulary != nullptr;
+  // TGI's streams bring one token an event; a text that grows may begin with the prompt, whose tokens are not the
+  // answer's.
+  const bool is_countable =
+      !(wire_ == Wire::tgi && record.streamed) && !(endpoint_ != nullptr && endpoint_->text_grows);
+  counts_text_ = entry.vocabulary != nullptr && is_countable;
+  keeps_text_ = counts_text_ || entry.expect.needs_text();
   usage_so_far_ = 0;
   longest_text_ = 0;
   last_index_.reset();
@@ -270,12 +275,9 @@ bool AnswerReader::counts_by_stream() const noexcept {
   return wire_ == Wire::tgi || continuous_usage_ || (endpoint_ != nullptr && endpoint_->one_token_each);
 }
 
-/// Once for the whole text: tokens of parts do not add up to those of the whole. A text that grows from event to event
-/// may begin with the prompt, whose tokens are none of the answer's.
+/// Once for the whole text: tokens of parts do not add up to those of the whole.
 bool AnswerReader::counts_by_text() const noexcept {
-  const bool holds_prompt = endpoint_ != nullptr && endpoint_->text_grows;
-  return entry_->vocabulary != nullptr && !text_.empty() && text_.size() < kept_text_bytes && !has_other_output_ &&
-         !holds_prompt;
+  return counts_text_ && !text_.empty() && text_.size() < kept_text_bytes && !has_other_output_;
 }
 
 void AnswerReader::check_expectation() {

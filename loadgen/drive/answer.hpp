@@ -66,6 +66,7 @@ class AnswerReader {
   bool failed_ = false;  ///< error event or unreadable event
   bool whole_read_ = false;
   bool keeps_text_ = false;
+  bool counts_text_ = false;       ///< should the server not count
   bool has_other_output_ = false;  ///< reasoning or calls, which `text_` does not hold
   std::uint32_t usage_so_far_ = 0;
   std::size_t longest_text_ = 0;             ///< of an endpoint whose events repeat the text so far

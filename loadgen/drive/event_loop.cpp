@@ -96,7 +96,7 @@ bool EventLoop::gather() noexcept {
   constexpr std::int64_t not_worth_sleeping_ns = 5'000;
   const std::int64_t until = std::min(woke_ns_ + gather_ns_, next_due());
   if (until - now_ns_ < not_worth_sleeping_ns) return false;
-  const timespec at{static_cast<time_t>(until / 1'000'000'000), static_cast<long>(until % 1'000'000'000)};
+  const timespec at = to_timespec(until);
   ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
   now_ns_ = monotonic_ns();
   return true;
@@ -106,7 +106,7 @@ bool EventLoop::gather() noexcept {
 /// each time would cost more than the waits.
 void EventLoop::arm_alarm(std::int64_t due_ns) noexcept {
   if (due_ns == alarm_.armed_ns || due_ns == INT64_MAX) return;
-  const itimerspec at{{}, {static_cast<time_t>(due_ns / 1'000'000'000), static_cast<long>(due_ns % 1'000'000'000)}};
+  const itimerspec at{{}, to_timespec(due_ns)};
   ::timerfd_settime(alarm_fd_.get(), TFD_TIMER_ABSTIME, &at, nullptr);
   alarm_.armed_ns = due_ns;
 }

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "loadgen/drive/clock.hpp"
 #include "loadgen/export/host_facts.hpp"
 
 namespace loadgen {
@@ -96,10 +97,6 @@ std::optional<std::uint64_t> least_timer_slack_ns() {
   return least > 0 ? std::optional(static_cast<std::uint64_t>(least)) : std::nullopt;
 }
 
-std::int64_t nanoseconds_of(const timespec& t) {
-  return t.tv_sec * std::int64_t{1'000'000'000} + t.tv_nsec;
-}
-
 }  // namespace
 
 SleepError time_sleeps() {
@@ -110,13 +107,10 @@ SleepError time_sleeps() {
   std::thread([&late_us] {
     ::prctl(PR_SET_TIMERSLACK, 1UL);
     for (std::size_t i = 0; i < sleeps; ++i) {
-      timespec at{};
-      ::clock_gettime(CLOCK_MONOTONIC, &at);
-      const std::int64_t due = nanoseconds_of(at) + length_ns;
-      at = {static_cast<time_t>(due / 1'000'000'000), static_cast<long>(due % 1'000'000'000)};
+      const std::int64_t due = monotonic_ns() + length_ns;
+      const timespec at = to_timespec(due);
       ::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, nullptr);
-      ::clock_gettime(CLOCK_MONOTONIC, &at);
-      late_us.push_back(static_cast<double>(nanoseconds_of(at) - due) / 1000);
+      late_us.push_back(static_cast<double>(monotonic_ns() - due) / 1000);
     }
   }).join();
   std::sort(late_us.begin(), late_us.end());

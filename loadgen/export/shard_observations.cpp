@@ -2,12 +2,12 @@
 // has.
 #include "loadgen/export/shard_observations.hpp"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
 
 #include "loadgen/export/checked_json.hpp"
+#include "loadgen/summarize/observed_window.hpp"
 
 namespace loadgen {
 namespace {
@@ -35,9 +35,7 @@ std::vector<ObservedMetric> metrics_of(const SampleSeries& series) {
   std::vector<ObservedMetric> metrics;
   for (std::size_t i = 0; i < read_metric_count; ++i) {
     const auto metric = static_cast<ObservedMetric>(i);
-    const bool is_there = std::any_of(series.readings.begin(), series.readings.end(),
-                                      [metric](const Reading& reading) { return reading.values.has(metric); });
-    if (is_there) metrics.push_back(metric);
+    if (ever_has(series, metric)) metrics.push_back(metric);
   }
   return metrics;
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "loadgen/plan/text.hpp"
 #include "loadgen/plan/text_file.hpp"
 
 namespace loadgen {
@@ -15,11 +16,6 @@ namespace {
 
 constexpr std::size_t max_headers = 64;
 constexpr std::size_t max_header_value = 8192;
-
-std::string lower_case(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
 
 auto same_name(const std::string& name) {
   return [key = lower_case(name)](const auto& header) { return lower_case(header.first) == key; };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "loadgen/plan/target.hpp"
+#include "loadgen/plan/text.hpp"
 
 namespace loadgen {
 namespace {
@@ -24,12 +25,6 @@ Variable first_set(const Environment& environment, std::initializer_list<const c
     if (value != nullptr && *value != '\0') return {name, value};
   }
   return {};
-}
-
-std::string lower_case(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
 }
 
 std::string_view trimmed(std::string_view s) noexcept {

@@ -154,11 +154,6 @@ std::optional<std::string> absolute(const Text& path) {
   return std::filesystem::absolute(*path).string();
 }
 
-std::string lower_case(std::string word) {
-  for (char& c : word) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return word;
-}
-
 /// A header for every entry. Those of an entry of its own win, so the flag replaces them too; names have no case.
 void write_header(Document& document, const char* flag, const std::string& text, FlagWriter& writer) {
   const std::size_t colon = text.find(':');

@@ -14,6 +14,9 @@ bool is_utf8(std::string_view text) noexcept;
 /// True if a byte is below 0x20 or 0x7f: nothing that belongs in a name, an address or a header.
 bool has_control_character(std::string_view text) noexcept;
 
+/// ASCII letters alone.
+std::string lower_case(std::string_view text);
+
 /// `a`, `b` and `c` as "a, b, c".
 std::string joined(std::span<const std::string_view> words);
 

@@ -30,20 +30,24 @@ TokenizerShelf::Vocabulary load(const fs::path& file_or_folder) {
 
 TokenizerShelf::TokenizerShelf(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
+std::string TokenizerShelf::path_of(const std::string& file_or_folder) const {
+  return (folder_ / file_or_folder).string();
+}
+
 const TokenizerShelf::Vocabulary& TokenizerShelf::vocabulary(const std::string& file_or_folder) {
-  const fs::path path(file_or_folder);
-  const std::string key = (path.is_absolute() || folder_.empty() ? path : folder_ / path).string();
-  auto at = vocabularies_.find(key);
-  if (at == vocabularies_.end()) at = vocabularies_.emplace(key, load(key)).first;
+  const std::string path = path_of(file_or_folder);
+  auto at = vocabularies_.find(path);
+  if (at == vocabularies_.end()) at = vocabularies_.emplace(path, load(path)).first;
   return at->second;
 }
 
 const TokenizerShelf::Words& TokenizerShelf::words(const std::string& file_or_folder) {
-  const Vocabulary& loaded = vocabulary(file_or_folder);
-  auto at = words_.find(file_or_folder);
+  const std::string path = path_of(file_or_folder);
+  auto at = words_.find(path);
   if (at != words_.end()) return at->second;
+  const Vocabulary& loaded = vocabulary(file_or_folder);
   Words words = loaded ? PromptWords::of(**loaded) : Words{boost::system::in_place_error, loaded.error()};
-  return words_.emplace(file_or_folder, std::move(words)).first->second;
+  return words_.emplace(path, std::move(words)).first->second;
 }
 
 }  // namespace loadgen

@@ -25,8 +25,10 @@ class TokenizerShelf {
   const Words& words(const std::string& file_or_folder);
 
  private:
+  std::string path_of(const std::string& file_or_folder) const;
+
   std::filesystem::path folder_;
-  std::map<std::string, Vocabulary> vocabularies_;
+  std::map<std::string, Vocabulary> vocabularies_;  ///< by path
   std::map<std::string, Words> words_;
 };
 

@@ -7,22 +7,17 @@
 //   ./text_fuzz -max_len=4096 -timeout=10 CORPUS tokenizer/tests/data/corpus
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "tokenizer/incremental_decoder.hpp"
-#include "tokenizer/tokenizer.hpp"
+#include "tokenizer/fuzz/agreement.hpp"
 
 namespace {
 
 using namespace tokenizer;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using namespace tokenizer::fuzz;
 
 struct Known {
   std::shared_ptr<const Tokenizer> tokenizer{};
@@ -49,22 +44,12 @@ const std::vector<Known>& known() {
 
 void check(const Known& known, std::string_view text, TokenText token_text) {
   const Tokenizer& tokenizer = *known.tokenizer;
-  const EncodeOptions options{SpecialTokens::omit, token_text};
-  const std::vector<TokenId> ids = tokenizer.encode(text, options);
-  const std::vector<TokenSpan> spans = tokenizer.encode_spans(text, options);
-  require(spans.size() == ids.size() && tokenizer.count(text, options) == ids.size());
-  IncrementalDecoder decoder(tokenizer, SpecialText::keep);
-  std::string pieces;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    require(spans[i].id == ids[i] && spans[i].start <= spans[i].stop && spans[i].stop <= text.size());
-    require(token_text == TokenText::recognise || known.merges_specials || !tokenizer.is_special(ids[i]));
-    pieces += decoder.push(ids[i]);
-  }
-  const std::string decoded = tokenizer.decode(ids, SpecialText::keep);
-  require(pieces + decoder.finish() == decoded);
+  const Encoded encoded = encode_and_check(tokenizer, text, {SpecialTokens::omit, token_text});
+  for (const TokenId id : encoded.ids)
+    require(token_text == TokenText::recognise || known.merges_specials || !tokenizer.is_special(id));
   // U+FFFD stands for what was no UTF-8, and could have been there before: such texts prove nothing.
-  const bool is_exact = !known.normalises && decoded.find("\uFFFD") == std::string::npos;
-  require(!is_exact || decoded == text);
+  const bool is_exact = !known.normalises && encoded.decoded.find("\uFFFD") == std::string::npos;
+  require(!is_exact || encoded.decoded == text);
 }
 
 }  // namespace

@@ -6,35 +6,19 @@
 //   ./tokenizer_file_fuzz -max_len=65536 -timeout=10 -rss_limit_mb=2048 CORPUS
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
-#include "tokenizer/incremental_decoder.hpp"
-#include "tokenizer/tokenizer.hpp"
+#include "tokenizer/fuzz/agreement.hpp"
 
 namespace {
 
 using namespace tokenizer;
-
-void require(bool holds) {
-  if (!holds) std::abort();
-}
+using namespace tokenizer::fuzz;
 
 void use(const Tokenizer& tokenizer, std::string_view text) {
   for (const TokenText token_text : {TokenText::recognise, TokenText::plain}) {
-    const EncodeOptions options{SpecialTokens::add, token_text};
-    const std::vector<TokenId> ids = tokenizer.encode(text, options);
-    const std::vector<TokenSpan> spans = tokenizer.encode_spans(text, options);
-    require(spans.size() == ids.size() && tokenizer.count(text, options) == ids.size());
-    IncrementalDecoder decoder(tokenizer, SpecialText::keep);
-    std::string pieces;
-    for (std::size_t i = 0; i < ids.size(); ++i) {
-      require(spans[i].id == ids[i] && spans[i].start <= spans[i].stop && spans[i].stop <= text.size());
-      require(ids[i] < tokenizer.size());
-      pieces += decoder.push(ids[i]);
-    }
-    require(pieces + decoder.finish() == tokenizer.decode(ids, SpecialText::keep));
+    (void)encode_and_check(tokenizer, text, {SpecialTokens::add, token_text});
   }
 }
 
