@@ -154,7 +154,7 @@ TEST(UdpSink, sends_what_it_was_given) {
 TEST(UdpSink, everything_arrives_paced) {
   const Receiver receiver;
   const auto sink = open(receiver.port());
-  constexpr std::size_t count = 20'000;
+  constexpr std::size_t count = 4'000;  // what a receiver that gets no time has room for
   std::vector<std::string> texts;
   for (std::size_t i = 0; i < count; ++i) texts.push_back("name.of.a.metric:" + std::to_string(i) + "|c");
   std::size_t lines = 0;
