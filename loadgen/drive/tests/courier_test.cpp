@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -21,6 +22,12 @@ using testing_support::StubServer;
 const std::string answer =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n{\"generated_text\":\"a\"}";
 
+/// Gives up after a minute, and whoever waited finds out.
+void wait_until(const std::function<bool()>& is_true) {
+  const std::int64_t give_up_ns = monotonic_ns() + 60'000'000'000;
+  while (!is_true() && monotonic_ns() < give_up_ns) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+}
+
 /// Carries one exchange after the other on its own loop.
 struct Carried final : Courier::Client {
   explicit Carried(const Address& address, SourceAddresses sources = {})
@@ -31,7 +38,7 @@ struct Carried final : Courier::Client {
   void on_over(Exchange&) override { loop.stop(); }
   void on_sent(Exchange&) override {
     ++sent;
-    std::this_thread::sleep_for(reads_late_by);
+    if (reads_after) wait_until(reads_after);
   }
   void on_read(const Exchange&, const Arrival& arrival) override { reads.push_back(arrival); }
 
@@ -55,7 +62,7 @@ struct Carried final : Courier::Client {
   Courier courier;
   Exchange exchange;
   int sent = 0;
-  std::chrono::milliseconds reads_late_by{0};
+  std::function<bool()> reads_after;  ///< nothing is read of an answer before this is true
   std::vector<Arrival> reads;
 };
 
@@ -155,7 +162,8 @@ TEST(Courier, AnIdleConnectionTheServerClosedIsNotUsedAgain) {
   Carried carried({"127.0.0.1", server.port()});
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
-    carried.wait_ms(50);
+    wait_until([&] { return server.closed() == i + 1; });
+    carried.wait_ms(1);
   }
   EXPECT_EQ(accepted.load(), 3);
 }
@@ -164,16 +172,18 @@ TEST(Courier, AnIdleConnectionTheServerClosedIsNotUsedAgain) {
 TEST(Courier, ReadsTheRestOfWhatArrivedAtOnce) {
   const std::string body = "{\"generated_text\":\"" + std::string(300'000, 'a') + "\"}";
   bool states_length = false;
+  std::atomic<int> answered{0};
   StubServer server([&](StubConnection& c, const std::string&) {
     c.send("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n");
     if (states_length) c.send("content-length: " + std::to_string(body.size()) + "\r\n");
     c.send("\r\n" + body);
+    ++answered;
     return states_length;  // else the end of the connection is the end of the body
   });
   for (const bool stated : {false, true}) {
     states_length = stated;
     Carried carried({"127.0.0.1", server.port()});
-    carried.reads_late_by = std::chrono::milliseconds(50);
+    carried.reads_after = [&] { return stated ? answered == 2 : server.closed() == 1; };
     EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
     EXPECT_GT(carried.exchange.record.response_bytes, body.size());
     EXPECT_GT(carried.reads.size(), 4U);
@@ -186,7 +196,7 @@ TEST(Courier, AConnectionThatEndsWithItsAnswerIsNotUsedAgain) {
     return false;  // closes although it promised to keep the connection
   });
   Carried carried({"127.0.0.1", server.port()});
-  carried.reads_late_by = std::chrono::milliseconds(50);
+  carried.reads_after = [&] { return server.closed() == carried.sent; };
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(carried.ask().outcome, Outcome::ok) << carried.exchange.record.error;
     EXPECT_TRUE(carried.exchange.record.new_connection);
@@ -194,15 +204,21 @@ TEST(Courier, AConnectionThatEndsWithItsAnswerIsNotUsedAgain) {
 }
 
 TEST(Courier, StrayBytesOnAnIdleConnectionEndIt) {
+  std::atomic<bool> is_idle{false};
+  std::atomic<bool> has_strayed{false};
   StubServer server([&](StubConnection& c, const std::string&) {
     c.send(answer);
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    if (has_strayed) return true;
+    wait_until([&] { return is_idle.load(); });
     c.send("HTTP/1.1 408 Request Timeout\r\n\r\n");
+    has_strayed = true;
     return true;
   });
   Carried carried({"127.0.0.1", server.port()});
   EXPECT_EQ(carried.ask().outcome, Outcome::ok);
-  carried.wait_ms(50);
+  is_idle = true;
+  wait_until([&] { return has_strayed.load(); });
+  carried.wait_ms(1);
   EXPECT_EQ(carried.ask().outcome, Outcome::ok);
   EXPECT_TRUE(carried.exchange.record.new_connection);
 }

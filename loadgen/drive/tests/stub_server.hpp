@@ -108,6 +108,8 @@ class StubServer {
 
   std::uint16_t port() const { return port_; }
   const std::atomic<bool>& stopped() const { return stop_; }
+  /// Connections that the script has closed; over loopback their peers see it from then on.
+  int closed() const { return closed_; }
 
  private:
   void accept_all() {
@@ -125,12 +127,14 @@ class StubServer {
       if (!script_(connection, request)) break;
     }
     ::close(fd);
+    ++closed_;
   }
 
   Script script_;
   int fd_ = -1;
   std::uint16_t port_ = 0;
   std::atomic<bool> stop_{false};
+  std::atomic<int> closed_{0};
   std::thread acceptor_;
   std::vector<std::thread> talkers_;
 };
