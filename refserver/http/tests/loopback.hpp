@@ -52,12 +52,12 @@ struct TestServer {
   std::thread thread;
 };
 
-/// Blocking, with ten seconds of patience: a test never hangs.
+/// Blocking, with a minute of patience: a test never hangs.
 class TestClient {
  public:
   explicit TestClient(TestServer& server, int receive_buffer = 0) : TestClient(server.server.port(), receive_buffer) {}
   explicit TestClient(std::uint16_t port, int receive_buffer = 0) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{10, 0};
+    const timeval patience{60, 0};
     setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     if (receive_buffer > 0) setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
@@ -185,9 +185,9 @@ inline double metric(TestServer& server, const std::string& name) {
   return at == std::string::npos ? -1 : std::stod(page.substr(at + name.size() + 2));
 }
 
-/// Asks again until the metric has the value; false after ten seconds.
+/// Asks again until the metric has the value; false after a minute.
 inline bool reaches(TestServer& server, const std::string& name, double value) {
-  const auto give_up = Clock::now() + std::chrono::seconds(10);
+  const auto give_up = Clock::now() + std::chrono::seconds(60);
   while (Clock::now() < give_up) {
     if (metric(server, name) == value) return true;
   }
