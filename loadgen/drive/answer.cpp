@@ -88,7 +88,10 @@ bool AnswerReader::on_event(std::string_view data, std::int64_t at_ns) {
     note_error();
     return false;
   }
-  if (is_token_event()) on_token_event(at_ns, tokens_in_event());
+  if (is_token_event()) {
+    if (record_->stamps.first_output == 0 && brings_output()) record_->stamps.first_output = at_ns;
+    on_token_event(at_ns, tokens_in_event());
+  }
   note_facts();
   final_ = final_ || fields_.has_generated_text || !fields_.finish_reason.empty();
   if (!fields_.ends) return true;
@@ -128,12 +131,16 @@ bool AnswerReader::says_end() const noexcept {
   return fields_.ends || !fields_.finish_reason.empty();
 }
 
+/// Something for the reader: neither a thought nor a count alone, which may be that of a thought.
+bool AnswerReader::brings_output() const noexcept {
+  if (wire_ == Wire::tgi || fields_.has_call) return true;
+  return endpoint_ != nullptr && endpoint_->text_grows ? fields_.text.size() > longest_text_ : fields_.has_text;
+}
+
 bool AnswerReader::is_token_event() const noexcept {
   if (wire_ == Wire::tgi) return fields_.has_token;
   if (wire_ == Wire::openai && fields_.choices == 0) return false;
-  const bool has_more =
-      endpoint_ != nullptr && endpoint_->text_grows ? fields_.text.size() > longest_text_ : fields_.has_text;
-  if (has_more || fields_.has_reasoning || fields_.has_call) return true;
+  if (brings_output() || fields_.has_reasoning) return true;
   const bool usage_grew = fields_.generated_tokens && *fields_.generated_tokens > usage_so_far_;
   return usage_grew && (continuous_usage_ || !says_end());
 }

@@ -41,6 +41,7 @@ class AnswerReader {
   void on_token_event(std::int64_t at_ns, std::uint32_t tokens);
   std::uint32_t tokens_in_event();
   bool is_token_event() const noexcept;
+  bool brings_output() const noexcept;
   bool is_end_data(std::string_view data) const noexcept;
   bool says_end() const noexcept;
   void end_here(std::int64_t at_ns) noexcept;

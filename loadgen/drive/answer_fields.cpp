@@ -149,9 +149,9 @@ struct TemplateShape {
   static constexpr bool has_end = true;
   static constexpr Place root() noexcept { return FieldPaths::root; }
   Node meaning(Place place) const noexcept {
-    constexpr Node nodes[] = {Node::other,      Node::text,          Node::finish_reason,    Node::error,
-                              Node::error_type, Node::prompt_tokens, Node::generated_tokens, Node::model,
-                              Node::end};
+    constexpr Node nodes[] = {Node::other, Node::text,       Node::reasoning,     Node::finish_reason,
+                              Node::error, Node::error_type, Node::prompt_tokens, Node::generated_tokens,
+                              Node::model, Node::end};
     return nodes[static_cast<std::size_t>(paths.field(place))];
   }
   Place key(Place parent, std::string_view name) const noexcept { return paths.child(parent, name); }

@@ -62,6 +62,7 @@ struct Stamps {
   std::int64_t sent = 0;       ///< last byte accepted by the kernel
   std::int64_t headers = 0;    ///< response head complete
   std::int64_t first_token = 0;
+  std::int64_t first_output = 0;  ///< first token event that brings text or a call: no reasoning
   std::int64_t last_token = 0;
   std::int64_t end = 0;  ///< [DONE] or body complete, or the failure
 };

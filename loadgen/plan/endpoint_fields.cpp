@@ -113,13 +113,14 @@ class EndpointReader {
     if (!reader_.has("answer")) return reader_.fail("answer", "is missing: where the text is, as in {text: /text}");
     if (reader_.find("answer") == nullptr) return;
     const ObjectReader answer(document_, reader_.pointer("answer"), errors_,
-                              {"stream", "text", "text_grows", "one_token_each", "finish_reason", "error", "error_type",
-                               "input_tokens", "output_tokens", "model", "end"});
+                              {"stream", "text", "reasoning", "text_grows", "one_token_each", "finish_reason", "error",
+                               "error_type", "input_tokens", "output_tokens", "model", "end"});
     if (!answer.is_mapping()) return;
     if (const auto stream = answer.word("stream", {"sse", "ndjson"}))
       endpoint_.framing = *stream == 0 ? Framing::sse : Framing::ndjson;
     if (!answer.has("text")) answer.fail("text", "is missing: the place of the text, as in /choices/0/text");
-    constexpr std::array<std::pair<const char*, Field>, 7> places = {{{"text", Field::text},
+    constexpr std::array<std::pair<const char*, Field>, 8> places = {{{"text", Field::text},
+                                                                      {"reasoning", Field::reasoning},
                                                                       {"finish_reason", Field::finish_reason},
                                                                       {"error", Field::error},
                                                                       {"error_type", Field::error_type},

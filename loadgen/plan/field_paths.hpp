@@ -14,6 +14,7 @@ namespace loadgen {
 enum class Field : std::uint8_t {
   none,
   text,           ///< text of the answer, in an event the new part of it
+  reasoning,      ///< thoughts before it, which are no text of the answer
   finish_reason,  ///< why generation ended
   error,          ///< message of a failure
   error_type,

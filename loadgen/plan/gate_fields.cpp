@@ -21,6 +21,7 @@ bool needs_stream(Metric metric) {
   switch (metric) {
     case Metric::ttft:
     case Metric::ttft_sched:
+    case Metric::ttfo:
     case Metric::tpot:
     case Metric::icl:
     case Metric::itl:

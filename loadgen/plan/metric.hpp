@@ -13,6 +13,7 @@ namespace loadgen {
 enum class Metric : std::uint8_t {
   ttft,            ///< first token - send
   ttft_sched,      ///< first token - intended start (open loop)
+  ttfo,            ///< first token that is no reasoning - send
   tpot,            ///< (last token - first token) / (output tokens - 1), one value per request
   icl,             ///< gap between token-bearing events, one value per gap
   itl,             ///< gap per token: a gap shared by the m tokens it brought, m values; absent when m is unknown
@@ -25,11 +26,11 @@ enum class Metric : std::uint8_t {
   server_wait,     ///< response head - request sent
 };
 
-inline constexpr std::size_t metric_count = 12;
+inline constexpr std::size_t metric_count = 13;
 
 /// The fixed word of each metric in files, labels, gates and tables.
 inline constexpr std::array<std::string_view, metric_count> metric_labels = {
-    "ttft",      "ttft_sched", "tpot",           "icl",  "itl",     "e2e",
+    "ttft",      "ttft_sched", "ttfo",           "tpot", "icl",     "itl",        "e2e",
     "e2e_sched", "lateness",   "e2e_last_token", "ttst", "connect", "server_wait"};
 
 constexpr std::string_view label(Metric metric) noexcept {

@@ -157,6 +157,7 @@ void Recorder::record_censored(const RequestRecord& record, EntryTally& tally) c
   const bool first_token_missing = record.streamed && record.events.empty();
   tally[Metric::e2e].record_censored(waited);
   if (first_token_missing) tally[Metric::ttft].record_censored(waited);
+  if (record.streamed && record.stamps.first_output == 0) tally[Metric::ttfo].record_censored(waited);
   if (loop_ == LoopKind::closed) return;
   const std::int64_t waited_sched = record.stamps.end - record.stamps.intended;
   tally[Metric::e2e_sched].record_censored(waited_sched);

@@ -34,6 +34,7 @@ RequestMetrics compute_metrics(const RequestRecord& record, LoopKind loop) {
   if (events >= 1) {
     metrics[Metric::ttft] = t.first_token - t.send;
     if (loop == LoopKind::open) metrics[Metric::ttft_sched] = t.first_token - t.intended;
+    if (t.first_output != 0) metrics[Metric::ttfo] = t.first_output - t.send;
     metrics[Metric::e2e_last_token] = t.last_token - t.send;
   }
   if (events >= 2) {

@@ -136,8 +136,30 @@ TEST(Answer, ReasoningAndToolCallsAreTokensAndFinishChunksAreNot) {
   a.reader.finish_complete(5 * ms);
   EXPECT_EQ(a.record.outcome, Outcome::ok);
   EXPECT_EQ(a.record.events.size(), 2U);
+  EXPECT_EQ(a.record.stamps.first_token, 1 * ms);
+  EXPECT_EQ(a.record.stamps.first_output, 2 * ms) << "a call is output, a thought is not";
   EXPECT_EQ(a.record.finish_reason, "stop");
   EXPECT_EQ(a.record.token_source, TokenSource::chunks);
+}
+
+TEST(Answer, TheFirstOutputIsTheFirstTokenOfTgiAndTheFirstTextElsewhere) {
+  Answer tgi(Route::tgi_stream);
+  tgi.reader.on_event(tgi_event(1), 1 * ms);
+  EXPECT_EQ(tgi.record.stamps.first_output, 1 * ms);
+
+  Answer chat(Route::openai_chat);
+  const auto chunk = [](const std::string& delta, int tokens) {
+    return R"({"choices":[{"index":0,"delta":)" + delta + R"(}],"usage":{"completion_tokens":)" +
+           std::to_string(tokens) + "}}";
+  };
+  chat.reader.on_event(chunk(R"({"content":""})", 1), 1 * ms);  // a token that is not shown, such as <think>
+  chat.reader.on_event(chunk(R"({"reasoning":"hm","content":""})", 2), 2 * ms);
+  EXPECT_EQ(chat.record.stamps.first_token, 1 * ms);
+  EXPECT_EQ(chat.record.stamps.first_output, 0) << "nothing to read yet";
+  chat.reader.on_event(chunk(R"({"reasoning":"so","content":"a"})", 3), 3 * ms);
+  chat.reader.on_event(chunk(R"({"content":"b"})", 4), 4 * ms);
+  EXPECT_EQ(chat.record.stamps.first_output, 3 * ms);
+  EXPECT_EQ(chat.record.events.size(), 4U);
 }
 
 TEST(Answer, OnlyTheFirstChoiceIsTimed) {

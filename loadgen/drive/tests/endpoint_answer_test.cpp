@@ -58,6 +58,18 @@ TEST(EndpointAnswer, OllamaEndsWithDoneAndItsCounts) {
   EXPECT_EQ(a.record.finish_reason, "stop");
 }
 
+TEST(EndpointAnswer, WhatOllamaThinksIsATokenAndNoOutput) {
+  Answer a(entry_of("    endpoint: ollama-chat\n"));
+  a.events({R"({"message":{"role":"assistant","content":"","thinking":"hm"},"done":false})",
+            R"({"message":{"role":"assistant","content":"Hi","thinking":""},"done":false})",
+            R"({"message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","eval_count":3})"});
+  EXPECT_EQ(a.record.outcome, Outcome::ok) << a.record.error;
+  EXPECT_EQ(a.record.events.size(), 2U);
+  EXPECT_EQ(a.record.stamps.first_token, 10);
+  EXPECT_EQ(a.record.stamps.first_output, 20);
+  EXPECT_EQ(a.record.output_tokens, 3U);
+}
+
 /// "ab" and "ba" are one token each, all else one per byte.
 std::shared_ptr<const tokenizer::Tokenizer> pairs() {
   return tokenizer::testing::open(tokenizer::testing::file_with({{"a", "b"}, {"b", "a"}}));

@@ -29,7 +29,7 @@ struct Fixture : testing::Test {
     record.stamps.send = record.stamps.sent = send_ns;
     record.stamps.headers = send_ns + ms;
     for (int i = 0; i < 10; ++i) record.events.push_back({send_ns + (200 + 100 * i) * ms, 1});
-    record.stamps.first_token = record.events.front().at_ns;
+    record.stamps.first_token = record.stamps.first_output = record.events.front().at_ns;
     record.stamps.last_token = record.stamps.end = record.events.back().at_ns;
     record.output_tokens = record.requested_tokens = 10;
     record.input_tokens = 7;
@@ -70,6 +70,7 @@ TEST_F(Fixture, MeasuredRequestsEnterTheDistributions) {
   EXPECT_EQ(tally.ended_in(Phase::measure, Outcome::ok), 1U);
   EXPECT_EQ(tally[Metric::ttft].count(), 1U);
   EXPECT_NEAR(tally[Metric::ttft].mean_ms(), 200, 1e-6);
+  EXPECT_NEAR(tally[Metric::ttfo].mean_ms(), 200, 1e-6);
   EXPECT_NEAR(tally[Metric::e2e_sched].mean_ms(), 1101, 1e-6);
   EXPECT_EQ(tally[Metric::icl].count(), 9U);
   EXPECT_EQ(tally[Metric::itl].count(), 9U);
@@ -128,7 +129,7 @@ TEST_F(Fixture, TimeoutsRankAboveEveryValueAndOtherFailuresAreOnlyCounted) {
   timeout.outcome = Outcome::timeout_ttft;
   timeout.error = "no token";
   timeout.events.clear();
-  timeout.stamps.first_token = timeout.stamps.last_token = 0;
+  timeout.stamps.first_token = timeout.stamps.first_output = timeout.stamps.last_token = 0;
   timeout.stamps.end = 15 * s;
   timeout.output_tokens = 0;
   started(timeout);
@@ -139,11 +140,26 @@ TEST_F(Fixture, TimeoutsRankAboveEveryValueAndOtherFailuresAreOnlyCounted) {
   const EntryTally& tally = interval->entries[0];
   EXPECT_EQ(tally[Metric::ttft].count(), 0U);
   EXPECT_EQ(tally[Metric::ttft].censored(), 1U);
+  EXPECT_EQ(tally[Metric::ttfo].censored(), 1U);
   EXPECT_EQ(tally[Metric::e2e].censored(), 1U);
   EXPECT_EQ(tally[Metric::e2e_sched].censored(), 1U);
   EXPECT_EQ(tally[Metric::lateness].count(), 2U);
   EXPECT_EQ(tally.error_messages.at("timeout_ttft: no token"), 1U);
   EXPECT_EQ(tally.error_messages.at("reset: no token"), 1U);
+}
+
+TEST_F(Fixture, AnAnswerThatOnlyThoughtHasAFirstTokenAndNoFirstOutput) {
+  RequestRecord thinking = request(12 * s, Phase::measure);
+  thinking.stamps.first_output = 0;
+  started(thinking);
+  thinking.outcome = Outcome::timeout_total;
+  started(thinking);
+  const auto interval = taken();
+  const EntryTally& tally = interval->entries[0];
+  EXPECT_EQ(tally[Metric::ttft].count(), 1U);
+  EXPECT_EQ(tally[Metric::ttft].censored(), 0U) << "its first token came in time";
+  EXPECT_EQ(tally[Metric::ttfo].count(), 0U);
+  EXPECT_EQ(tally[Metric::ttfo].censored(), 1U) << "cut while it still thought";
 }
 
 TEST_F(Fixture, PartialAnswersAreWaste) {

@@ -13,7 +13,7 @@ RequestRecord worked_example() {
   RequestRecord record;
   record.outcome = Outcome::ok;
   record.streamed = true;
-  record.stamps = {0, 5 * ms, 5 * ms, 5 * ms, 5 * ms, 60 * ms, 105 * ms, 205 * ms, 206 * ms + ms / 2};
+  record.stamps = {0, 5 * ms, 5 * ms, 5 * ms, 5 * ms, 60 * ms, 105 * ms, 145 * ms, 205 * ms, 206 * ms + ms / 2};
   record.events = {{105 * ms, 1}, {145 * ms, 3}, {165 * ms, 1}, {205 * ms, 2}};
   record.output_tokens = 7;
   record.token_source = TokenSource::server_usage;
@@ -24,6 +24,7 @@ TEST(RequestMetrics, FollowTheWorkedExample) {
   const RequestMetrics m = compute_metrics(worked_example(), LoopKind::open);
   EXPECT_EQ(m[Metric::ttft], 100 * ms);
   EXPECT_EQ(m[Metric::ttft_sched], 105 * ms);
+  EXPECT_EQ(m[Metric::ttfo], 140 * ms);
   EXPECT_EQ(m[Metric::tpot], 100 * ms / 6);
   EXPECT_EQ(m[Metric::e2e], 201 * ms + ms / 2);
   EXPECT_EQ(m[Metric::e2e_sched], 206 * ms + ms / 2);

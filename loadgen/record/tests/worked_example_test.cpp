@@ -50,6 +50,7 @@ TEST(WorkedExample, FromBytesToMetrics) {
   const RequestMetrics m = compute_metrics(record, LoopKind::open);
   EXPECT_EQ(m[Metric::ttft], 100 * ms);
   EXPECT_EQ(m[Metric::ttft_sched], 105 * ms);
+  EXPECT_EQ(m[Metric::ttfo], m[Metric::ttft]) << "nothing was reasoned";
   EXPECT_EQ(m[Metric::tpot], 100 * ms / 6);
   EXPECT_EQ(m[Metric::ttst], 40 * ms);
   EXPECT_EQ(m[Metric::e2e], 201 * ms + ms / 2);
