@@ -33,7 +33,52 @@ def broken_links(page):
             yield f"{page.relative_to(harness.SOURCE)}: {target} has no heading '{anchor}'"
 
 
+def section(page, heading):
+    """What stands below a heading of docs/, up to the next one."""
+    text = (harness.SOURCE / "docs" / page).read_text()
+    return re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.M | re.S)[1]
+
+
+def first_words(table):
+    """The names in the first column of a Markdown table, heading apart."""
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    return [name for cell in cells for name in re.findall(r"`([\w.]+)`", cell)]
+
+
+def gate_error(gate):
+    refused = harness.loadgen("run", "--target", "http://127.0.0.1:1", "--route", "tgi", "--rate", 1, "--duration", "1s", "--gate", gate)
+    return refused.stderr
+
+
 class DocsTest(harness.Test):
+    def test_the_metrics_described_are_those_there_are(self):
+        found = re.search(r"a metric, one of ([\w, ]+); or, of a machine or server, one of ([\w., ]+)", gate_error("p99(nonsense) < 1ms"))
+        metrics, levels = (words.split(", ") for words in found.groups())
+        self.assertIn("ttfo", metrics)
+        self.assertCountEqual(first_words(section("metrics.md", "Metrics")), metrics)
+        listed = re.search(r"^Metric names: (.*?)\.", (harness.SOURCE / "docs/summary-json.md").read_text(), re.M | re.S)[1]
+        self.assertCountEqual(re.findall(r"`(\w+)`", listed), metrics)
+        schema = (harness.SOURCE / "scenarios/schema.json").read_text()
+        self.assertIn(f"({'|'.join(metrics)})", schema)
+        with harness.Server(ttft="1ms", gap="1ms") as server, harness.run_dir() as out:
+            run = harness.load(out, "--target", server.url, "--route", "tgi", "--model", "qwen2", "--concurrency", 1, "--requests", 1,
+                               "--warmup", "0s")
+            self.assertEqual(list(run.summary["metrics"]), metrics)
+            outcomes = list(run.summary["counts"]["outcomes"])
+            self.assertLessEqual(set(outcomes), set(re.findall(r"`(\w+)`", section("metrics.md", "Outcomes"))))
+            checks = [check["name"] for check in run.summary["validity"]["checks"]]
+            self.assertLessEqual(set(checks), set(first_words(section("metrics.md", "Validity"))))
+        columns = [re.findall(r"`((?:gpu|server)\.\w+)`", line.split("|")[1]) for line in section("observing.md", "Gates").splitlines()
+                   if line.startswith("| `")]
+        self.assertEqual([name for names in columns for name in names], levels)
+
+    def test_every_outcome_is_described(self):
+        source = (harness.SOURCE / "loadgen/drive/request_record.cpp").read_text()
+        outcomes = re.findall(r'"(\w+)"', re.search(r"outcome_count> words = \{(.*?)\}", source, re.S)[1])
+        self.assertGreater(len(outcomes), 10)
+        self.assertEqual(re.findall(r"`(\w+)`", section("metrics.md", "Outcomes").split("Failed requests")[0]), outcomes)
+        self.assertEqual(set(first_words(section("endpoints.md", "How failures are told apart"))), set(outcomes))
+
     def test_links_lead_somewhere(self):
         pages = [harness.SOURCE / "README.md", *sorted((harness.SOURCE / "docs").rglob("*.md"))]
         self.assertGreater(len(pages), 3)

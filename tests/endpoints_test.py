@@ -74,6 +74,22 @@ class Endpoints(harness.Test):
                 row = next(c for c in run.summary["validity"]["checks"] if c["name"] == "token_source")
                 self.assertEqual(row["status"], "SUSPECT", row)
 
+    def test_what_is_thought_first_is_no_output(self):
+        thinker = wire_servers.Thinker(pause_s=0.08)
+        with WireServer(thinker) as server, run_dir() as out:
+            run = load(out, "--target", server.url, "--route", "openai-chat", "--model", "m", "--concurrency", 1, "--requests", 5, "--warmup", "0s",
+                       "--max-new-tokens", TOKENS, "--gate", "min(ttfo) >= 80ms")
+            self.assertCode(run, 0)
+            self.assertEqual(run.summary["counts"]["outcomes"], {"ok": 5}, repr(run))
+            for request, thought_ms in zip(run.requests, thinker.thought_ms, strict=True):
+                metrics, stamps = request["metrics"], request["stamps"]
+                self.assertGreaterEqual(metrics["ttfo"] - metrics["ttft"], thought_ms)  # a client reads late, never early
+                self.assertAlmostEqual(metrics["ttfo"], (stamps["first_output_ns"] - stamps["send_ns"]) / 1e6, places=3)
+            self.assertGreaterEqual(run.summary["metrics"]["ttfo"]["min"], 80)
+            self.assertEqual(run.summary["metrics"]["ttfo"]["count"], 5)
+            self.assertIn("\n  ttfo ", run.stdout)
+            self.assertIn("ttfo_p50=", (out / "points.lp").read_text())
+
     def test_a_template_of_a_scenarios_own(self):
         def respond(handler, path, body):
             if handler.headers["x-version"] != "2" or path != "/base/gen/a%2Fb" or body["n"] != 3 or "seed" in body:

@@ -109,6 +109,28 @@ def triton(handler, path, body):
     send_parts(handler, "text/event-stream; charset=utf-8", sse(events))
 
 
+class Thinker:
+    """OpenAI chat that thinks before it speaks; notes how long each took to, in milliseconds."""
+
+    def __init__(self, pause_s):
+        self.pause_s = pause_s
+        self.thought_ms = []
+
+    def __call__(self, handler, _, body):
+        n = body["max_completion_tokens"] if "max_completion_tokens" in body else body["max_tokens"]
+        piece = lambda delta, reason=None: f'data: {json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]})}\n\n'
+        usage = f'data: {json.dumps({"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": n}})}\n\n'
+
+        def parts():
+            yield piece({"reasoning_content": "hm"})
+            since = time.monotonic()
+            time.sleep(self.pause_s)
+            self.thought_ms.append((time.monotonic() - since) * 1e3)
+            yield from (piece({"content": word}) for word in words(n - 1))
+            yield from (piece({}, "length"), usage, "data: [DONE]\n\n")
+        send_parts(handler, "text/event-stream", parts())
+
+
 def sglang(handler, _, body):
     n = body["sampling_params"]["max_new_tokens"]
     step = lambda i: {"text": "".join(words(i)), "meta_info": {"prompt_tokens": 5, "completion_tokens": i,

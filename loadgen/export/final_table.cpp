@@ -69,6 +69,13 @@ std::string header_lines(const Painter& paint, const Scenario& scenario, const S
   return out;
 }
 
+/// ttfo differs from ttft only where something was thought before it was said: elsewhere the row says nothing new.
+bool repeats_ttft(Metric metric, const Slice& slice) {
+  const auto of = [&](Metric m) -> const MetricSummary& { return slice.metrics[static_cast<std::size_t>(m)]; };
+  return metric == Metric::ttfo && of(metric).count == of(Metric::ttft).count &&
+         of(metric).censored == of(Metric::ttft).censored && of(metric).mean == of(Metric::ttft).mean;
+}
+
 std::string metric_table(const Painter& paint, const Summary& summary) {
   std::string out = "\n  " + paint.grey(pad_right("latency in ms", 16) + pad_left("values", 9));
   for (const char* column : {"mean", "min", "p50", "p90", "p95", "p99", "p99.9", "max"})
@@ -76,7 +83,7 @@ std::string metric_table(const Painter& paint, const Summary& summary) {
   out += '\n';
   for (std::size_t i = 0; i < metric_count; ++i) {
     const MetricSummary& m = summary.overall.metrics[i];
-    if (m.count + m.censored == 0) continue;
+    if (m.count + m.censored == 0 || repeats_ttft(static_cast<Metric>(i), summary.overall)) continue;
     out += "  " + pad_right(metric_labels[i], 16) + pad_left(std::to_string(m.count), 9);
     out += latency_cell(paint, m, m.mean, 0, 10) + latency_cell(paint, m, m.min, 0, 10);
     out += latency_cell(paint, m, m.p50, 0.5, 10) + latency_cell(paint, m, m.p90, 0.9, 10);

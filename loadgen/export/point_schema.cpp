@@ -15,10 +15,12 @@ struct Measurement {
 
 constexpr Measurement measurements[] = {
     {"llm_request", "chunks",
-     "ttft ttft_sched tpot e2e e2e_sched e2e_last_token ttst lateness connect server_wait icl_mean icl_p99 icl_max",
+     "ttft ttft_sched ttfo tpot e2e e2e_sched e2e_last_token ttst lateness connect server_wait icl_mean icl_p99 "
+     "icl_max",
      "tok_in tok_out chunks http_status", "id error"},
     {"llm_interval", "sent",
-     "ttft_p50 ttft_p95 ttft_p99 ttft_max tpot_p50 tpot_p95 tpot_p99 tpot_max icl_p50 icl_p95 icl_p99 icl_max "
+     "ttft_p50 ttft_p95 ttft_p99 ttft_max ttfo_p50 ttfo_p95 ttfo_p99 ttfo_max tpot_p50 tpot_p95 tpot_p99 tpot_max "
+     "icl_p50 icl_p95 icl_p99 icl_max "
      "e2e_p50 e2e_p95 e2e_p99 e2e_max ttft_sched_p50 ttft_sched_p95 ttft_sched_p99 ttft_sched_max "
      "e2e_sched_p50 e2e_sched_p95 e2e_sched_p99 e2e_sched_max",
      "sent in_flight done failed tok_in tok_out", ""},

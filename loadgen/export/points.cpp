@@ -27,6 +27,7 @@ struct PercentileKeys {
 };
 constexpr PercentileKeys interval_percentiles[] = {
     {Metric::ttft, "ttft_p50", "ttft_p95", "ttft_p99", "ttft_max"},
+    {Metric::ttfo, "ttfo_p50", "ttfo_p95", "ttfo_p99", "ttfo_max"},
     {Metric::tpot, "tpot_p50", "tpot_p95", "tpot_p99", "tpot_max"},
     {Metric::icl, "icl_p50", "icl_p95", "icl_p99", "icl_max"},
     {Metric::e2e, "e2e_p50", "e2e_p95", "e2e_p99", "e2e_max"},
@@ -81,8 +82,8 @@ void PointRenderer::append_request(Batch& batch, const RunFacts& facts, const En
   point.tag("route", words.route).tag("phase", label(record.phase)).tag("target", words.target);
   point.tag("model", words.model).tag("outcome", label(record.outcome));
   for (const Metric metric :
-       {Metric::ttft, Metric::ttft_sched, Metric::tpot, Metric::e2e, Metric::e2e_sched, Metric::e2e_last_token,
-        Metric::ttst, Metric::lateness, Metric::connect, Metric::server_wait})
+       {Metric::ttft, Metric::ttft_sched, Metric::ttfo, Metric::tpot, Metric::e2e, Metric::e2e_sched,
+        Metric::e2e_last_token, Metric::ttst, Metric::lateness, Metric::connect, Metric::server_wait})
     add_seconds(point, label(metric), row.metrics[metric]);
   add_seconds(point, "icl_mean", row.metrics.icl_mean);
   add_seconds(point, "icl_p99", row.metrics.icl_p99);

@@ -16,6 +16,7 @@ void fill_stamps(JsonObjectText& object, const Stamps& stamps) {
   add("sent_ns", stamps.sent);
   add("headers_ns", stamps.headers);
   add("first_token_ns", stamps.first_token);
+  add("first_output_ns", stamps.first_output);
   add("last_token_ns", stamps.last_token);
   add("end_ns", stamps.end);
 }

@@ -25,6 +25,7 @@ struct Shown {
 
 constexpr Shown of_any_load[] = {
     {Metric::ttft, "llm_ttft_seconds", "First token less send, measured requests; timed out ones are in +Inf alone."},
+    {Metric::ttfo, "llm_ttfo_seconds", "First token that is no reasoning less send, measured requests, as above."},
     {Metric::tpot, "llm_tpot_seconds", "Time per output token after the first, a value per measured request."},
     {Metric::icl, "llm_icl_seconds", "Gaps between events that bring tokens, measured requests."},
     {Metric::e2e, "llm_e2e_seconds", "End less send, measured successes; timed out requests are in +Inf alone."},

@@ -18,8 +18,8 @@ using exporters::StatsdScope;
 constexpr std::size_t timers_per_second = 100;
 
 constexpr Metric with_timers[] = {Metric::ttft, Metric::tpot, Metric::e2e};
-constexpr Metric with_percentiles[] = {Metric::ttft,      Metric::tpot, Metric::e2e,     Metric::ttft_sched,
-                                       Metric::e2e_sched, Metric::icl,  Metric::lateness};
+constexpr Metric with_percentiles[] = {Metric::ttft,      Metric::tpot, Metric::e2e,      Metric::ttft_sched,
+                                       Metric::e2e_sched, Metric::icl,  Metric::lateness, Metric::ttfo};
 
 /// The place of the generator's own gauges, where a target would stand.
 constexpr std::string_view generator_word = "generator";

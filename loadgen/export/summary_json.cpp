@@ -228,8 +228,9 @@ Json targets_json(const Scenario& scenario) {
 
 /// From which stamp each latency counts.
 Json anchors_json() {
-  return {{"ttft", "send"},         {"ttft_sched", "intended"}, {"e2e", "send"},         {"e2e_sched", "intended"},
-          {"lateness", "intended"}, {"e2e_last_token", "send"}, {"connect", "dispatch"}, {"server_wait", "sent"}};
+  return {{"ttft", "send"},          {"ttft_sched", "intended"}, {"ttfo", "send"},           {"e2e", "send"},
+          {"e2e_sched", "intended"}, {"lateness", "intended"},   {"e2e_last_token", "send"}, {"connect", "dispatch"},
+          {"server_wait", "sent"}};
 }
 
 Json steadiness_json(const Summary& summary) {

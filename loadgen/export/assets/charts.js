@@ -115,7 +115,8 @@ function drawObserved() {
 // ---- distributions ----
 
 const drawn = [["e2e_sched", "E2E from schedule", "e2e"], ["e2e", "E2E", "e2e"], ["ttft_sched", "TTFT from schedule", "ttft"],
-  ["ttft", "TTFT", "ttft"], ["tpot", "TPOT", "tpot"], ["icl", "Chunk gap", "icl"]].filter(([key]) => report.distributions[key] !== null);
+  ["ttft", "TTFT", "ttft"], ["ttfo", "First output", "ttft"], ["tpot", "TPOT", "tpot"], ["icl", "Chunk gap", "icl"]]
+  .filter(([key]) => report.distributions[key] !== null && !saysNothingNew(key));
 
 /// Axis marks of the percentile curve: 1 / (1 - quantile) and its name.
 const levels = new Map([[2, "50 %"], [10, "90 %"], [100, "99 %"], [1000, "99.9 %"], [1e4, "99.99 %"], [1e5, "99.999 %"], [1e6, "99.9999 %"]]);

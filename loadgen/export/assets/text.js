@@ -19,6 +19,9 @@ const inMs = (ms) => (ms === null ? null : ms.toLocaleString("en-US", { minimumF
 const rate = (x) => x.toLocaleString("en-US", { minimumFractionDigits: x >= 1000 ? 0 : x >= 10 ? 1 : 2, maximumFractionDigits: x >= 1000 ? 0 : x >= 10 ? 1 : 2 });
 const percent = (share) => (share === 0 ? "0 %" : `${significant(share * 100)} %`);
 const seconds = (s) => `${significant(s, 4)} s`;
+/// First output differs from first token only where something was thought before it was said.
+const saysNothingNew = (metric) =>
+  metric === "ttfo" && ["count", "censored", "mean"].every((key) => run.metrics.ttfo[key] === run.metrics.ttft[key]);
 const unique = (list) => [...new Set(list.filter(Boolean))];
 
 // ---- tables ----
@@ -176,7 +179,7 @@ function writeTables() {
     { head: "p99", cell: (r) => percentile(r.metrics.e2e, "p99") },
   ], "The mix is empty.");
 
-  const metrics = Object.entries(run.metrics).filter(([, m]) => m.count + m.censored > 0);
+  const metrics = Object.entries(run.metrics).filter(([name, m]) => m.count + m.censored > 0 && !saysNothingNew(name));
   const column = (head, key) => ({ head, cell: ([, m]) => percentile(m, key) });
   table("metrics", metrics, [
     { head: "Metric", cell: ([name]) => element("code", name) },

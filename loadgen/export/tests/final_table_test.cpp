@@ -70,6 +70,12 @@ TEST_F(FinalTableTest, SaysWhyANumberIsMissing) {
   EXPECT_THAT(table, HasSubstr("\n  llama3-rewrite "));
 }
 
+TEST_F(FinalTableTest, ShowsFirstOutputsWhereSomethingWasThoughtBefore) {
+  EXPECT_THAT(render(), Not(HasSubstr("ttfo"))) << "all values are those of ttft";
+  run.intervals[5].entries[0][Metric::ttfo].record_censored(1);
+  EXPECT_THAT(render(), HasSubstr("\n  ttfo "));
+}
+
 TEST_F(FinalTableTest, ColoursOnlyWhereAsked) {
   EXPECT_THAT(render(), Not(HasSubstr("\x1b")));
   EXPECT_THAT(render(Colour::ansi), HasSubstr("\x1b[31m✗ fail\x1b[0m"));

@@ -61,6 +61,7 @@ TEST(Points, ARequestIsOneLineInSeconds) {
   row.record.output_tokens = 3;
   row.record.stamps.end = facts.window.begin_ns + 5;
   row.metrics[Metric::ttft] = 250 * ms;
+  row.metrics[Metric::ttfo] = 750 * ms;
   row.metrics.chunks = 3;
   interval.rows = {row};
   exporters::Batch batch;
@@ -69,7 +70,7 @@ TEST(Points, ARequestIsOneLineInSeconds) {
   EXPECT_EQ(lines_of(batch).front(),
             "llm_request,entry=a,model=qwen2,outcome=ok,phase=measure,route=tgi-stream,run=20261121T031500Z-1a2b,"
             "scenario=qa,target=http://127.0.0.1:8080 "
-            "ttft=0.25,tok_out=3i,chunks=3i,http_status=200i,id=\"12\" 1795230902000000005");
+            "ttft=0.25,ttfo=0.75,tok_out=3i,chunks=3i,http_status=200i,id=\"12\" 1795230902000000005");
 }
 
 TEST(Points, EqualTimesBecomeUnique) {

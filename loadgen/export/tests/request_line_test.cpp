@@ -26,6 +26,7 @@ TEST(RequestLine, ASuccessCarriesStampsAndMetrics) {
   row.record.streamed = true;
   row.record.stamps.send = 1'000'000'000'001;
   row.record.stamps.first_token = 1'000'081'250'001;
+  row.record.stamps.first_output = 1'000'091'250'001;
   row.record.output_tokens = 64;
   row.record.token_source = TokenSource::server_usage;
   row.record.finish_reason = "length";
@@ -39,7 +40,8 @@ TEST(RequestLine, ASuccessCarriesStampsAndMetrics) {
   EXPECT_EQ(json["route"], "tgi-stream");
   EXPECT_EQ(json["target"], "http://127.0.0.1:8080");
   EXPECT_EQ(json["stamps"]["send_ns"], 1'000'000'000'001);
-  EXPECT_EQ(json["stamps"].size(), 2u) << "what never happened is left out";
+  EXPECT_EQ(json["stamps"].size(), 3u) << "what never happened is left out";
+  EXPECT_EQ(json["stamps"]["first_output_ns"], 1'000'091'250'001);
   EXPECT_DOUBLE_EQ(json["metrics"]["ttft"], 81.25);
   EXPECT_EQ(json["metrics"].size(), 1u);
   EXPECT_EQ(json["chunks"], 64);

@@ -107,11 +107,10 @@ double quantile_edge(const HistogramSnapshot& histogram, double quantile) {
 TEST_F(RunPageTest, histograms_are_the_measured_latencies_to_a_bucket) {
   add_all();
   const RunTotals totals = run.totals();
-  const std::pair<const char*, Metric> shown[] = {{"llm_ttft_seconds", Metric::ttft},
-                                                  {"llm_tpot_seconds", Metric::tpot},
-                                                  {"llm_e2e_seconds", Metric::e2e},
-                                                  {"llm_e2e_sched_seconds", Metric::e2e_sched},
-                                                  {"llm_lateness_seconds", Metric::lateness}};
+  const std::pair<const char*, Metric> shown[] = {
+      {"llm_ttft_seconds", Metric::ttft},           {"llm_ttfo_seconds", Metric::ttfo},
+      {"llm_tpot_seconds", Metric::tpot},           {"llm_e2e_seconds", Metric::e2e},
+      {"llm_e2e_sched_seconds", Metric::e2e_sched}, {"llm_lateness_seconds", Metric::lateness}};
   for (const auto& [name, metric] : shown) {
     const MetricFamily found = *family(name);
     ASSERT_EQ(found.samples.size(), totals.entries.size());

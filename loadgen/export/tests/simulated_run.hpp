@@ -103,7 +103,7 @@ class Simulation {
     const auto ttft = static_cast<std::int64_t>(draw(slow_model ? 96 : 82, 0.05) * 1e6);
     const auto gap = static_cast<std::int64_t>(draw(slow_model ? 9.9 : 9.1, 0.02) * 1e6);
     const std::int64_t tokens = 128;
-    r.stamps.first_token = end - gap * (tokens - 1) - 200'000;
+    r.stamps.first_token = r.stamps.first_output = end - gap * (tokens - 1) - 200'000;
     r.stamps.send = r.stamps.first_token - ttft;
     r.stamps.intended = r.stamps.dispatch = r.stamps.connected = r.stamps.send - 40'000;
     r.stamps.sent = r.stamps.send + 15'000;
@@ -123,7 +123,7 @@ class Simulation {
     r.http_status = r.outcome == Outcome::overloaded ? 429 : 200;
     r.error_type = r.outcome == Outcome::overloaded ? "overloaded" : "";
     r.error = r.outcome == Outcome::overloaded ? "HTTP 429: Model is overloaded" : "no end within 300 s";
-    r.stamps.first_token = r.stamps.last_token = 0;
+    r.stamps.first_token = r.stamps.first_output = r.stamps.last_token = 0;
   }
 
   void succeed(RequestRow& row, std::int64_t gap, std::int64_t tokens) {
@@ -136,6 +136,7 @@ class Simulation {
     r.token_source = TokenSource::server_usage;
     row.metrics.chunks = r.output_tokens;
     row.metrics[Metric::ttft] = r.stamps.first_token - r.stamps.send;
+    row.metrics[Metric::ttfo] = row.metrics[Metric::ttft];
     row.metrics[Metric::tpot] = gap;
     row.metrics[Metric::e2e] = r.stamps.end - r.stamps.send;
     row.metrics[Metric::e2e_last_token] = r.stamps.last_token - r.stamps.send;
