@@ -1,8 +1,10 @@
 #include "exporters/host_port.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <netdb.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <memory>
@@ -16,14 +18,19 @@ Result<HostPort, std::string> refuse(const std::string& why) {
   return {boost::system::in_place_error, why + "; write HOST:PORT, such as 127.0.0.1:8125 or [::1]:8125"};
 }
 
-bool is_host(std::string_view host, bool in_brackets) {
-  if (host.empty() || host.size() > longest_host) return false;
-  for (const char c : host) {
-    const bool is_plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
-    if (!is_plain && !(in_brackets && (c == ':' || c == '%'))) return false;
-  }
-  return true;
+bool is_name(std::string_view host) noexcept {
+  return !host.empty() && host.size() <= longest_host && std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_';
+  });
+}
+
+/// An IPv6 address, with the interface it is of behind a '%' where it needs one: fe80::1%eth0.
+bool is_address6(std::string_view text) {
+  const std::size_t percent = text.find('%');
+  in6_addr address{};
+  return ::inet_pton(AF_INET6, std::string(text.substr(0, percent)).c_str(), &address) == 1 &&
+         (percent == std::string_view::npos || is_name(text.substr(percent + 1)));
 }
 
 }  // namespace
@@ -40,7 +47,8 @@ Result<HostPort, std::string> parse_host_port(std::string_view text) {
   const std::string_view digits = text.substr(colon + 1);
   const bool in_brackets = host.size() >= 2 && host.front() == '[' && host.back() == ']';
   if (in_brackets) host = host.substr(1, host.size() - 2);
-  if (!is_host(host, in_brackets)) return refuse("names no host");
+  if (in_brackets && !is_address6(host)) return refuse("has no IPv6 address between its brackets");
+  if (!in_brackets && !is_name(host)) return refuse("names no host");
   HostPort parsed{std::string(host), 0};
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), parsed.port);
   if (digits.empty() || error != std::errc() || end != digits.data() + digits.size())

@@ -55,6 +55,12 @@ std::vector<Stage> read_stages(const Document& document, const ObjectReader& loa
   if (load.has(kind.field)) load.fail(kind.field, "excludes 'stages', which say it for each of them");
   const Json* const list = load.find("stages");
   if (list == nullptr) return {};
+  if (list->is_string()) {
+    load.fail("stages",
+              "is written as in 'at 10 for 30s, to 100 for 1m, at 100 for 2m' behind a flag, and in a file as "
+              "a list of stages such as {to: 100, for: 30s}");
+    return {};
+  }
   if (!list->is_array() || list->empty() || list->size() > max_stages) {
     load.fail("stages", fmt::format("must be a list of 1 to {} stages such as {{to: 100, for: 30s}}", max_stages));
     return {};
@@ -102,9 +108,10 @@ double read_shape(const ObjectReader& load, Arrivals arrivals) {
   }
   if (load.has("shape") && load.has("cv")) load.fail("cv", "excludes 'shape', which is 1 / cv²; keep one of them");
   if (!load.has("shape") && !load.has("cv"))
-    load.fail("cv",
-              "is missing: standard deviation of the gaps over their mean, 'cv' or --cv, such as 3 for bursts; or "
-              "'shape'");
+    load.fail(
+        "cv",
+        "is missing: deviation of the gaps between gamma arrivals over their mean, such as 3 for bursts (or, in a "
+        "file, 'shape', which is 1 / cv²)");
   const double cv = load.number("cv", {0.01, 100}).value_or(1);
   return load.number("shape", {1e-4, 1e4}).value_or(1 / (cv * cv));
 }

@@ -29,11 +29,16 @@ Length read_staged_length(const ObjectReader& reader, Scenario& scenario) {
   if (!scenario.warmup) scenario.warmup = 0s;
   Length length;
   length.duration = reader.duration("duration", {1ms, longest_run});
-  if (reader.has("duration")) return length;
+  if (reader.has("duration") || stages_of(scenario.load).empty()) return length;  // bad ones are reported as such
   const nanoseconds all(LevelProfile(stages_of(scenario.load)).length_ns());
   if (all <= *scenario.warmup) reader.fail("warmup", "takes all of the stages; nothing would be measured");
   length.duration = all - *scenario.warmup;
   return length;
+}
+
+bool names_stages(const Document& document) {
+  const auto load = document.root.find("load");
+  return load != document.root.end() && load->is_object() && load->contains("stages");
 }
 
 Length read_length(const ObjectReader& scenario) {
@@ -127,7 +132,7 @@ Scenario read_scenario_fields(const Document& document, const std::filesystem::p
   read_scalars(reader, scenario);
   const std::optional<Load> load = read_load(document, reader, errors);
   if (load) scenario.load = *load;
-  scenario.length = stages_of(scenario.load).empty() ? read_length(reader) : read_staged_length(reader, scenario);
+  scenario.length = names_stages(document) ? read_staged_length(reader, scenario) : read_length(reader);
   scenario.timeouts = read_timeouts(document, reader, errors);
   scenario.mix = read_mix(document, reader, folder, errors);
   read_network(document, reader, folder, scenario, errors);

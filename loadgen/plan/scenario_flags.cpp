@@ -31,6 +31,10 @@ class FlagWriter {
   void set_text(const std::string& pointer, const char* flag, const Text& value) {
     if (value && is_clean(flag, *value)) set(pointer, flag, *value);
   }
+  /// Should the field be missing, this is the flag to give.
+  void blame(const std::string& pointer, const char* flag) {
+    document_.origins.try_emplace(pointer, Document::Origin{0, flag});
+  }
   void fail(const char* flag, std::string message) { errors_.push_back({flag, 0, "", std::move(message)}); }
   bool is_clean(const char* flag, const std::string& value) {
     if (is_utf8(value)) return true;
@@ -80,8 +84,7 @@ void write_amount(Document& document, const AmountFlag& amount, const Text& valu
   if (std::string_view(amount.field) != "stages") return writer.set_plain(pointer, amount.name, value);
   if (!writer.is_clean(amount.name, *value)) return;
   auto stages = stages_from_text(*value);
-  if (!stages) return writer.fail(amount.name, "is written as in 'at 10 for 30s, to 100 for 1m, at 100 for 2m'");
-  writer.set(pointer, amount.name, std::move(*stages));
+  writer.set(pointer, amount.name, stages ? std::move(*stages) : Json(*value));  // what is no stages is refused as text
 }
 
 void write_load(Document& document, const ScenarioFlags& flags, FlagWriter& writer) {
@@ -100,6 +103,7 @@ void write_load(Document& document, const ScenarioFlags& flags, FlagWriter& writ
   if (flags.think_time && is_open(document))
     return writer.fail("--think-time", "needs a closed loop: give --concurrency as well");
   writer.set_text("/load/arrivals", "--arrivals", flags.arrivals);
+  if (flags.arrivals) writer.blame("/load/cv", "--cv");
   if (flags.cv && document.root["load"].is_object()) document.root["load"].erase("shape");
   writer.set_plain("/load/cv", "--cv", flags.cv);
   writer.set_text("/load/think_time", "--think-time", flags.think_time);

@@ -83,12 +83,20 @@ TEST(LoadFlags, AreNamedInErrors) {
   for (const char* bad : {"", "at 3", "at 3 for", "3 for 2s", "up 3 for 2s", "at 3 in 2s", "at 3 for 2s x", ","})
     EXPECT_THAT(with([&](ScenarioFlags& f) { f.rate_stages = bad; }), HasSubstr("--rate-stages: is written as in"))
         << bad;
+  ScenarioFlags staged;
+  staged.rate_stages = "at 3";
+  staged.target = "http://a:1";
+  staged.route = "tgi";
+  EXPECT_THAT(errors_text(scenario_from_flags(staged).error()),
+              testing::AllOf(HasSubstr("--rate-stages"), testing::Not(HasSubstr("--duration")),
+                             testing::Not(HasSubstr("is missing"))));
   EXPECT_THAT(with([](ScenarioFlags& f) { f.rate_stages = "at -3 for 2s"; }), HasSubstr("from 0 to"));
   EXPECT_THAT(with([](ScenarioFlags& f) { f.concurrency_stages = "at 1.5 for 2s"; }), HasSubstr("whole number"));
   EXPECT_THAT(with([](ScenarioFlags& f) { f.rate = f.rate_stages = "at 3 for 2s"; }),
               HasSubstr("--rate-stages: excludes --rate"));
   EXPECT_THAT(with([](ScenarioFlags& f) { f.think_time = "2s"; }), HasSubstr("--think-time: needs a closed loop"));
   EXPECT_THAT(with([](ScenarioFlags& f) { f.cv = "2"; }), HasSubstr("belongs to 'arrivals: gamma'"));
+  EXPECT_THAT(with([](ScenarioFlags& f) { f.arrivals = "gamma"; }), HasSubstr("--cv: is missing"));
   EXPECT_THAT(with([](ScenarioFlags& f) { f.index_header = "host"; }), HasSubstr("--index-header: must begin with"));
 }
 
