@@ -1,8 +1,10 @@
 """What the end-to-end tests share: the two programs, started and ended; run directories, read. Standard library only."""
+import atexit
 import contextlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -10,6 +12,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 SOURCE = pathlib.Path(os.environ.get("PLUMBLINE_SOURCE", pathlib.Path(__file__).resolve().parent.parent))
 BIN = pathlib.Path(os.environ.get("PLUMBLINE_BIN", SOURCE / "build" / "release" / "bin"))
@@ -44,10 +47,46 @@ def venv_python(folder, module, requirement):
     return python
 
 
+_ports_kept = contextlib.ExitStack()  # sockets that keep other tests off the ports given to this one
+atexit.register(_ports_kept.close)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port for a program that cannot choose one itself: outside the range from which the kernel gives ports to connections and to
+    whoever asks for any, and not given to another test as long as this process lasts."""
+    first_given_by_kernel = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    for _ in range(1000):
+        port = random.randrange(max(1024, first_given_by_kernel - 20000), max(2048, first_given_by_kernel))
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0plumbline-test-port-{port}")
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        _ports_kept.enter_context(mark)
+        return port
+    raise RuntimeError("no port is free")
+
+
+@contextlib.contextmanager
+def deaf_port():
+    """A port on which nobody listens, and nobody can as long as the context lasts."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def until(condition, seconds=60):
+    """True as soon as the condition holds; False if it does not in that time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def end(process):
@@ -98,6 +137,15 @@ class Server:
         self.process.kill()
         self.process.wait()
 
+    def metric(self, name):
+        """One sample of its page."""
+        with urllib.request.urlopen(self.url + "/metrics", timeout=60) as page:
+            return next(float(line.split()[1]) for line in map(bytes.decode, page) if line.startswith(name + " "))
+
+    def answered(self):
+        """How many answers are over, by its own count."""
+        return self.metric("tgi_request_success")
+
     def truth(self):
         """One dict per request; stops the server first, so that the log is whole. The first line is no request."""
         self.stop()
@@ -124,7 +172,7 @@ class Run:
             return [json.loads(line) for line in f]
 
 
-def loadgen(*args, env=None, timeout=100):
+def loadgen(*args, env=None, timeout=300):
     done = subprocess.run([str(BIN / "loadgen"), *map(str, args)], capture_output=True, text=True, timeout=timeout,
                           env={**os.environ, **(env or {})})
     return Run(done.returncode, done.stdout, done.stderr, None)
@@ -143,7 +191,7 @@ def run_dir():
         shutil.rmtree(path, ignore_errors=True)
 
 
-def load(out, *args, env=None, timeout=100):
+def load(out, *args, env=None, timeout=300):
     """`loadgen run ... --out out`, quietly."""
     result = loadgen("run", *args, "--out", out, "--quiet", env=env, timeout=timeout)
     result.out = out
