@@ -2,10 +2,9 @@
 """Every exit code a CI pipeline can meet, from a real run each; and runs that are cut short."""
 import json
 import signal
-import time
 
 import harness
-from harness import Run, Server, load, loadgen, run_dir, start_loadgen
+from harness import Run, Server, deaf_port, load, loadgen, run_dir, start_loadgen, until
 
 
 class ExitCodes(harness.Test):
@@ -32,8 +31,7 @@ class ExitCodes(harness.Test):
             self.assertIsNone(run.summary["metrics"]["e2e"]["p99"])
 
     def test_an_unreachable_target(self):
-        port = harness.free_port()
-        with run_dir() as out:
+        with deaf_port() as port, run_dir() as out:
             run = load(out, "--target", f"http://127.0.0.1:{port}", "--route", "tgi", "--concurrency", 1, "--requests", 1)
             self.assertCode(run, 69)
             self.assertIn(str(port), run.stderr)
@@ -63,16 +61,17 @@ class ExitCodes(harness.Test):
         for scenario in sorted((harness.SOURCE / "scenarios").glob("*.yaml")):
             self.assertCode(loadgen("check", scenario), 0)
 
-    def end_by(self, number, *flags, out):
+    def end_by(self, number, server, *flags, out):
         process = start_loadgen(*flags, "--out", out, "--quiet")
-        time.sleep(2)
+        # More answers than users: one at least was read.
+        self.assertTrue(until(lambda: server.answered() > 10 or process.poll() is not None))
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=120)
         self.assertCode(Run(process.returncode, stdout, stderr, out), 5)
 
     def test_interrupt_leaves_a_valid_partial_result(self):
         with Server(ttft="50ms", gap="5ms") as server, run_dir() as out:
-            self.end_by(signal.SIGINT, "run", *self.flags(server, "--concurrency", 8, "--duration", "60s"), out=out)
+            self.end_by(signal.SIGINT, server, "run", *self.flags(server, "--concurrency", 8, "--duration", "60s"), out=out)
             summary = json.loads((out / "summary.json").read_text())
             self.assertTrue(summary["interrupted"])
             self.assertGreater(summary["metrics"]["e2e"]["count"], 0)
@@ -82,16 +81,16 @@ class ExitCodes(harness.Test):
 
     def test_a_lost_terminal_leaves_a_result_and_nohup_goes_on(self):
         with Server(ttft="50ms", gap="5ms") as server, run_dir() as out:
-            self.end_by(signal.SIGHUP, "run", *self.flags(server, "--concurrency", 4, "--duration", "60s"), out=out)
-            out = out.parent / "nohup"
+            self.end_by(signal.SIGHUP, server, "run", *self.flags(server, "--concurrency", 4, "--duration", "60s"), out=out)
+            out, before = out.parent / "nohup", server.answered()
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # what the child inherits
             try:
                 process = start_loadgen("run", *self.flags(server, "--concurrency", 4, "--duration", "3s"), "--out", out, "--quiet")
             finally:
                 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-            time.sleep(1)
+            self.assertTrue(until(lambda: server.answered() > before + 5))
             process.send_signal(signal.SIGHUP)
-            stdout, stderr = process.communicate(timeout=30)
+            stdout, stderr = process.communicate(timeout=120)
             self.assertCode(Run(process.returncode, stdout, stderr, out), 0)
             self.assertFalse(json.loads((out / "summary.json").read_text())["interrupted"])
 
@@ -99,9 +98,9 @@ class ExitCodes(harness.Test):
         with Server(ttft="50ms", gap="10ms") as server, run_dir() as out:
             process = start_loadgen("run", *self.flags(server, "--concurrency", 8, "--duration", "4s"), "--gate", "error_rate < 1%",
                                     "--out", out, "--quiet")
-            time.sleep(1.5)
+            self.assertTrue(until(lambda: server.answered() > 10))
             server.kill()
-            stdout, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(timeout=120)
             self.assertCode(Run(process.returncode, stdout, stderr, out), 2)
             summary = json.loads((out / "summary.json").read_text())
             self.assertGreater(summary["counts"]["ok"], 0)
