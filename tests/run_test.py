@@ -68,14 +68,18 @@ class ClosedLoop(harness.Test):
             truth = next(t for key, t in self.truth.items() if key.endswith(f"-{r['index']}"))
             delay_ms = (r["stamps"]["first_token_ns"] - truth["achieved_ns"][0]) * 1e-6
             self.assertGreater(delay_ms, -0.001)
-            self.assertLess(delay_ms, 1000)  # a busy machine may be slow, never wrong by this much
+            self.assertLess(delay_ms, 20_000)  # a busy machine may be slow; another clock would be wrong by more
             self.assertEqual(r["output_tokens"], 20)
             self.assertEqual(len(truth["due_ns"]), 20)
 
     def test_receive_stamps_are_the_kernels_and_the_delay_of_reads_is_told(self):
         generator = self.summary["generator"]
         self.assertGreater(generator["kernel_stamped_share"], 0.99)
-        self.assertGreaterEqual(generator["reads"], 20 * self.summary["counts"]["ok"] * 0.9)
+        window = self.summary["phases"]["measure"]
+        inside = [r for r in self.requests if window["begin_ns"] <= r["stamps"]["send_ns"] and r["stamps"]["end_ns"] <= window["end_ns"]]
+        self.assertGreater(len(inside), 10)
+        # A read that brings several tokens counts each of them as coalesced; every other token has a read of its own.
+        self.assertGreaterEqual(generator["reads"], sum(r["output_tokens"] - r["coalesced_events"] for r in inside))
         self.assertEqual(generator["recv_delay"]["count"], round(generator["reads"] * generator["kernel_stamped_share"]))
         self.assertLess(generator["clock_error_ns"], 100_000)
         self.assertEqual(self.summary["counts"]["index_breaks"], 0)
@@ -91,7 +95,8 @@ class ClosedLoop(harness.Test):
         self.assertAlmostEqual(s["rates"]["error_rate"], 0)
         tokens = s["rates"]["output_token_throughput"]
         requests = s["rates"]["request_throughput"]
-        self.assertAlmostEqual(tokens / requests, 20, delta=2.5)
+        # 16 answers are under way where the window begins and where it ends: their tokens may be inside and they not.
+        self.assertAlmostEqual(tokens / requests, 20, delta=20 * 16 / s["counts"]["ok"] + 0.1)
         self.assertLessEqual(s["rates"]["concurrency_mean"], 16.01)
 
 
@@ -105,7 +110,7 @@ class OpenLoop(harness.Test):
             n = s["metrics"]["e2e"]["count"]
             for metric in ("ttft_sched", "e2e_sched", "lateness"):
                 self.assertEqual(s["metrics"][metric]["count"], n)
-            self.assertGreaterEqual(s["metrics"]["e2e_sched"]["p50"], s["metrics"]["e2e"]["p50"] - 0.1)
+            self.assertGreaterEqual(s["metrics"]["e2e_sched"]["p50"], s["metrics"]["e2e"]["p50"] * 0.998)
             self.assertAlmostEqual(s["rates"]["offered_rate"], s["rates"]["planned_rate"], delta=1.5)
             for r in run.requests:
                 self.assertGreaterEqual(r["stamps"]["send_ns"], r["stamps"]["intended_ns"])
