@@ -10,26 +10,36 @@ import tempfile
 import time
 
 import harness
-from harness import Server, load, loadgen, nearest_rank, run_dir, start_loadgen
-
-LEAD_S = 3  # from choosing the common start to it: enough for a busy machine to start a few processes
+from harness import Run, Server, load, loadgen, nearest_rank, run_dir, start_loadgen, until
 
 
 def start_at():
-    return int(time.time()) + LEAD_S
+    """Enough time for a busy machine to start a few processes; where one has to be there in time, run_together is better."""
+    return int(time.time()) + 3
 
 
-def shard(url, out, index, count, start, *flags):
-    return loadgen("run", "--target", url, "--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s", "--max-new-tokens", 4,
-                   "--shard", f"{index}/{count}", "--start-at", start, "--out", out, "--quiet", *flags)
+def shard_flags(url, out, index, count, *flags):
+    return ("run", "--target", url, "--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s", "--max-new-tokens", 4,
+            "--shard", f"{index}/{count}", "--out", out, "--quiet", *flags)
+
+
+def run_together(commands):
+    """The outcome of each loadgen command. They begin at one instant, which is chosen once all wait for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = pathlib.Path(folder) / "start"
+        processes = [start_loadgen(*command, "--start-file", file) for command in commands]
+        for process in processes:
+            line = process.stderr.readline()
+            assert f"waiting for {file}" in line, line + process.communicate()[1]
+        file.write_text(f"{time.time() + 1:.3f}\n")
+        with concurrent.futures.ThreadPoolExecutor(len(processes)) as pool:
+            said = list(pool.map(lambda process: process.communicate(timeout=300), processes))
+    return [Run(process.returncode, *output, None) for process, output in zip(processes, said)]
 
 
 def run_shards(url, out, count, *flags, only=None):
     """All of them at once; the outcome of each."""
-    start = start_at()
-    with concurrent.futures.ThreadPoolExecutor(count) as pool:
-        jobs = [pool.submit(shard, url, out, i, count, start, *flags) for i in (range(count) if only is None else only)]
-        return [job.result() for job in jobs]
+    return run_together([shard_flags(url, out, i, count, *flags) for i in (range(count) if only is None else only)])
 
 
 def merge(out, *flags):
@@ -54,10 +64,8 @@ class Shards(harness.Test):
                                 "  - {name: b, model: llama3, parameters: {max_new_tokens: 'uniform(1, 30)'}}\n")
             alone = load(out.parent / "alone", scenario)
             self.assertIn(alone.code, (0, 4), alone)
-            start = start_at()
-            with concurrent.futures.ThreadPoolExecutor(2) as pool:
-                for job in [pool.submit(load, out, scenario, "--shard", f"{i}/2", "--start-at", start) for i in range(2)]:
-                    self.assertIn(job.result().code, (0, 4), job.result())
+            for run in run_together([("run", scenario, "--shard", f"{i}/2", "--out", out, "--quiet") for i in range(2)]):
+                self.assertIn(run.code, (0, 4), run)
             several = merge(out)
             lengths = {r["index"]: (r["entry"], r["requested_tokens"]) for r in alone.requests}
             self.assertEqual({r["index"]: (r["entry"], r["requested_tokens"]) for r in several.requests}, lengths)
@@ -216,10 +224,10 @@ class Losses(harness.Test):
             for run in run_shards(server.url, out, 2, *flags, only=(0,)):
                 self.assertIn(run.code, (0, 4), run)
             before = (out / "shard-0" / "shard.json").read_bytes()
-            again = shard(server.url, out, 0, 2, start_at(), *flags)
+            again = loadgen(*shard_flags(server.url, out, 0, 2, *flags), "--start-at", start_at())
             self.assertEqual(again.code, 73, again)
             self.assertEqual((out / "shard-0" / "shard.json").read_bytes(), before)
-            late = shard(server.url, out, 1, 2, int(time.time()) - 10, *flags)
+            late = loadgen(*shard_flags(server.url, out, 1, 2, *flags), "--start-at", int(time.time()) - 10)
             self.assertEqual(late.code, 75, late)
             self.assertFalse((out / "shard-1").exists(), "it left nothing")
 
@@ -228,17 +236,16 @@ class Losses(harness.Test):
             process = start_loadgen("run", "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--warmup", "0s",
                                     "--rate", 100, "--duration", "60s", "--shard", "0/2", "--start-at", int(time.time()) + 1,
                                     "--out", out, "--quiet")
-            while not server.log.closed and process.poll() is None and not (out / "shard-0" / "run.hlog").exists():
-                time.sleep(0.05)
-            time.sleep(2)  # some hundred streams are open now, none of which will answer soon
+            # Some hundred streams are open then, none of which will answer soon.
+            self.assertTrue(until(lambda: server.metric("tgi_batch_current_size") > 100 or process.poll() is not None))
             asked = time.monotonic()
             process.send_signal(signal.SIGTERM)
             try:
-                _, stderr = process.communicate(timeout=20)
+                _, stderr = process.communicate(timeout=19)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
-            self.assertLess(time.monotonic() - asked, 10, "without waiting for answers")
+            self.assertLess(time.monotonic() - asked, 19, "without waiting for answers")
             self.assertIn(process.returncode, (4, 5), stderr)
             run = merge(out)
             self.assertIn(run.code, (4, 5), run)
@@ -250,9 +257,7 @@ class Losses(harness.Test):
                                     "--max-new-tokens", 4, "--rate", 20, "--duration", "120s", "--shard", "1/2", "--start-at",
                                     int(time.time()) + 1, "--out", out, "--quiet")
             part = out / "shard-1" / "shard.part.json"
-            give_up = time.monotonic() + 60
-            while not part.exists() and process.poll() is None and time.monotonic() < give_up:
-                time.sleep(0.1)
+            until(lambda: part.exists() or process.poll() is not None)
             process.kill()
             process.communicate()
             self.assertTrue(part.exists())
