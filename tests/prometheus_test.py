@@ -16,7 +16,7 @@ import yaml
 
 import harness
 from exposition import Page
-from harness import BIN, Run, Server, run_dir
+from harness import BIN, Run, Server, run_dir, until
 
 SCENARIO = {"schema_version": 1, "name": "pulled", "load": {"mode": "open", "rate": 40}, "warmup": "500ms", "duration": "3s",
             "mix": [{"name": "a", "model": "qwen2", "route": "tgi-stream", "prompts": ["hello"], "weight": 2, "parameters": {"max_new_tokens": 4}},
@@ -182,7 +182,7 @@ class ScrapedByPrometheus(harness.Test):
                 found = prometheus.query(f"sum(last_over_time({expression}[5m]))")
                 return found[0].values()[0] if found else None
 
-            wait_until(lambda: last(f'llm_requests_total{{run="{run_id}"}}') == len(requests), 30, "the last page in the database")
+            wait_until(lambda: last(f'llm_requests_total{{run="{run_id}"}}') == len(requests), 60, "the last page in the database")
             for outcome in {r["outcome"] for r in requests}:
                 self.assertEqual(last(f'llm_requests_total{{run="{run_id}",outcome="{outcome}"}}'), sum(r["outcome"] == outcome for r in requests))
             for metric in ("ttft", "e2e", "lateness"):
@@ -200,30 +200,29 @@ class AfterARun(harness.Test):
             time.sleep(0.5)
             self.assertIsNone(run.process.poll(), "nobody has seen the end yet")
             self.assertGreater(run.page().total("llm_requests_total"), 0)
-            self.assertIn(run.end(timeout=20).code, (0, 4))
+            self.assertIn(run.end(timeout=70).code, (0, 4))
 
     def test_the_wait_has_an_end_and_none_can_be_asked_for(self):
         for linger, wait in (("0s", 0), ("1s", 1)):
             with pulled("--metrics-linger", linger) as run:
-                run.wait_for_results()
-                start = time.monotonic()
-                self.assertIn(run.end(timeout=30).code, (0, 4))
-                self.assertGreaterEqual(time.monotonic() - start, wait - 0.3)
+                self.assertIn(run.end().code, (0, 4))
+                # It begins once everything is written.
+                self.assertGreaterEqual(time.time() - (run.out / "shard.json").stat().st_mtime, wait - 0.05)
 
     def test_an_interrupt_ends_the_wait_and_does_not_change_the_result(self):
         with pulled("--metrics-linger", "80s") as run:
             run.wait_for_results()
             time.sleep(0.3)
             run.process.send_signal(signal.SIGINT)
-            result = run.end(timeout=20)
+            result = run.end(timeout=70)
             self.assertIn(result.code, (0, 4))
             self.assertFalse(result.summary["interrupted"])
 
     def test_an_interrupted_run_does_not_wait(self):
         with pulled() as run:
-            time.sleep(1.5)
+            self.assertTrue(until(lambda: run.page().total("llm_requests_total") > 0))
             run.process.send_signal(signal.SIGINT)
-            result = run.end(timeout=25)
+            result = run.end(timeout=29)  # not as long as it would wait
             self.assertTrue(result.summary["interrupted"])
 
 
