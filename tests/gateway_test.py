@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -12,7 +13,7 @@ import urllib.parse
 import urllib.request
 
 import harness
-from harness import Server
+from harness import Server, deaf_port, until
 
 
 class Gateway:
@@ -22,10 +23,12 @@ class Gateway:
         command = [harness.BIN / "refserver", "gateway", "--port", "0", "--health-interval", "50ms", *flags]
         for backend in backends:
             command += ["--backend", backend]
-        self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.log = tempfile.TemporaryFile("w+")  # a pipe that nobody reads would stop it one day
+        self.process = subprocess.Popen([str(c) for c in command], stdout=subprocess.PIPE, stderr=self.log, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("listening on "):
-            raise RuntimeError(f"the gateway did not start: {line!r} {self.process.stderr.read()}")
+            self.log.seek(0)
+            raise RuntimeError(f"the gateway did not start: {line!r} {self.log.read()}")
         self.url = line.removeprefix("listening on ").strip()
         self.address = ("127.0.0.1", int(self.url.rsplit(":", 1)[1]))
 
@@ -38,7 +41,7 @@ class Gateway:
     def stop(self):
         harness.end(self.process)
         self.process.stdout.close()
-        self.process.stderr.close()
+        self.log.close()
         return self.process.returncode
 
     def ask(self, method, path, body=None, headers=None):
@@ -57,15 +60,6 @@ class Gateway:
 
     def await_health(self, status):
         return until(lambda: self.ask("GET", "/health")[0] == status)
-
-
-def until(condition, seconds=20):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def ask(url, method, path, body=None, headers=None):
@@ -231,7 +225,7 @@ class Failures(harness.Test):
         self.assertEqual(gateway.metric("refserver_gateway_in_flight", backend="m"), 0)
 
     def test_nobody_listens(self):
-        with Gateway(f"m=http://127.0.0.1:{harness.free_port()}") as gateway:
+        with deaf_port() as port, Gateway(f"m=http://127.0.0.1:{port}") as gateway:
             self.fault(gateway, 502, "backend_unreachable")
             self.assertEqual(gateway.ask("GET", "/health")[0], 503)
 
@@ -390,7 +384,7 @@ class Failures(harness.Test):
                 socket.create_connection(gateway.address, timeout=30) as client:
             client.sendall(b"POST /m/generate HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n")
             self.assertTrue(gateway.await_metric(1, "refserver_gateway_requests_total", backend="m", outcome="client_gone"))
-            self.assertTrue(let_go.wait(20))
+            self.assertTrue(let_go.wait(60))
 
     def test_connections_are_limited_and_idle_ones_closed(self):
         with Server(models=("m",)) as server, \
@@ -403,7 +397,7 @@ class Failures(harness.Test):
                 self.assertEqual(held[1].recv(1), b"")  # idle
 
     def test_stops_when_told_and_lets_streams_finish(self):
-        with Server(ttft="300ms", gap="5ms", models=("m",)) as server, Gateway(f"m={server.url}") as gateway:
+        with Server(ttft="2s", gap="5ms", models=("m",)) as server, Gateway(f"m={server.url}") as gateway:
             self.assertTrue(gateway.await_health(200))
             got = []
             asking = threading.Thread(target=lambda: got.append(gateway.ask("POST", "/m/generate", self.BODY)))
@@ -418,20 +412,20 @@ class Failures(harness.Test):
                              (("--backend", "a=http://h", "--backend", "a=http://g"), "is given twice"),
                              (("--backend", "a=http://h", "--family", "a=gpt"), "--family: 'gpt'"),
                              (("--backend", "a=http://h", "--backend-timeout", "soon"), "not a time")):
-            done = subprocess.run([harness.BIN / "refserver", "gateway", *flags], capture_output=True, text=True, timeout=20)
+            done = subprocess.run([harness.BIN / "refserver", "gateway", *flags], capture_output=True, text=True, timeout=60)
             self.assertEqual(done.returncode, 64, done)
             self.assertIn(words, done.stderr + done.stdout)
 
 
 class Health(harness.Test):
     def health(self, *args):
-        return subprocess.run([harness.BIN / "refserver", "health", *args], capture_output=True, text=True, timeout=20)
+        return subprocess.run([harness.BIN / "refserver", "health", *args], capture_output=True, text=True, timeout=60)
 
     def test_says_by_exit_code_how_a_server_is(self):
         with Server(models=("m",)) as server:
             self.assertEqual(self.health(server.url).returncode, 0)
             self.assertEqual(self.health(server.url + "/info").returncode, 0)
-            by_variable = subprocess.run([harness.BIN / "refserver", "health"], timeout=20,
+            by_variable = subprocess.run([harness.BIN / "refserver", "health"], timeout=60,
                                          env={"PORT": server.url.rsplit(":", 1)[1]})
             self.assertEqual(by_variable.returncode, 0)
             gone = self.health(server.url + "/nowhere")
