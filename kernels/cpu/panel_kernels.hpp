@@ -55,9 +55,11 @@ PLUMBLINE_INLINE void dot_block(const Stream<P>& stream, const std::int8_t* x, s
   constexpr std::size_t kWidth = 32 / Bits;
   // Few rows would wait for their own sums: the upper nibbles get sums apart. Integers: the order does not matter.
   constexpr bool kApart = Bits == 4 && R <= 2;
-  I32 upper[R][P];
-  for (auto& row : upper) {
-    for (I32& sums : row) sums = izero();
+  [[maybe_unused]] I32 upper[kApart ? R : 1][P];
+  if constexpr (kApart) {  // written so that sums nobody uses are not cleared in memory for every block
+    for (auto& row : upper) {
+      for (I32& sums : row) sums = izero();
+    }
   }
   for (std::size_t step = begin; step < end; ++step) {
     Line low[P], high[P];
@@ -77,13 +79,18 @@ PLUMBLINE_INLINE void dot_block(const Stream<P>& stream, const std::int8_t* x, s
       if (Bits != 4) continue;
       const Line second = repeat4(at + r * kWidth + 4);
       for (std::size_t p = 0; p < P; ++p) {
-        I32& sums = kApart ? upper[r][p] : acc[r][p];
-        sums = dot_nibbles(sums, high[p], second);
+        if constexpr (kApart) {
+          upper[r][p] = dot_nibbles(upper[r][p], high[p], second);
+        } else {
+          acc[r][p] = dot_nibbles(acc[r][p], high[p], second);
+        }
       }
     }
   }
-  for (std::size_t r = 0; kApart && r < R; ++r) {
-    for (std::size_t p = 0; p < P; ++p) acc[r][p] = iadd(acc[r][p], upper[r][p]);
+  if constexpr (kApart) {
+    for (std::size_t r = 0; r < R; ++r) {
+      for (std::size_t p = 0; p < P; ++p) acc[r][p] = iadd(acc[r][p], upper[r][p]);
+    }
   }
 }
 
