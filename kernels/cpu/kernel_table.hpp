@@ -33,12 +33,14 @@ struct PanelTile {
   std::size_t y_stride;
 };
 
-/// Row `row` of `rows` rows of a tile: x is [in].
+/// Blocks first .. last of row `row` of the `rows` rows of a tile: x is [in].
 struct PackJob {
   const PanelMatrix& matrix;
   const float* x;
   std::size_t row;
   std::size_t rows;
+  std::size_t first_block;
+  std::size_t last_block;
   PackedRows to;
 };
 

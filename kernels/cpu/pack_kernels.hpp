@@ -34,8 +34,8 @@ inline void deal(const PackJob& job, const T* block, std::size_t first_step, std
 
 inline void pack_exact(const PackJob& job) {
   float block[kMaxBlockRows];
-  std::size_t begin = 0;
-  for (std::size_t b = 0; b < job.matrix.blocks(); ++b) {
+  std::size_t begin = job.matrix.block_begin(job.first_block);
+  for (std::size_t b = job.first_block; b < job.last_block; ++b) {
     const std::size_t end = job.matrix.block_ends()[b];
     const std::size_t count = (end - begin) * job.matrix.step_rows();
     collect(job, begin * job.matrix.step_rows(), count, block);
@@ -80,8 +80,8 @@ PLUMBLINE_TARGET inline void pack_fast(const PackJob& job) {
   float block[kMaxBlockRows];
   std::int8_t bytes[kMaxBlockRows];
   const std::int32_t middle = job.matrix.zeros(0) == nullptr ? 1 << (job.matrix.bits() - 1) : 1;
-  std::size_t begin = 0;
-  for (std::size_t b = 0; b < job.matrix.blocks(); ++b) {
+  std::size_t begin = job.matrix.block_begin(job.first_block);
+  for (std::size_t b = job.first_block; b < job.last_block; ++b) {
     const std::size_t end = job.matrix.block_ends()[b];
     const std::size_t count = (end - begin) * job.matrix.step_rows();
     collect(job, begin * job.matrix.step_rows(), count, block);

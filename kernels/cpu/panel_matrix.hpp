@@ -45,6 +45,7 @@ class PanelMatrix final : public WeightMatrix {
   std::size_t blocks() const noexcept { return block_ends_.size(); }
   /// Where each block ends, in steps; the first starts at 0.
   std::span<const std::size_t> block_ends() const noexcept { return block_ends_; }
+  std::size_t block_begin(std::size_t block) const noexcept { return block == 0 ? 0 : block_ends_[block - 1]; }
   std::size_t step_rows() const noexcept { return 32 / bits_; }
   std::size_t steps() const noexcept { return rows_.size() / step_rows(); }
   /// Rows with padding.

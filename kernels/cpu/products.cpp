@@ -15,7 +15,6 @@ constexpr std::size_t kActivationBytes = std::size_t{384} << 10U;
 /// From this many rows on a product is bound by arithmetic, and chunks shrink accordingly.
 constexpr std::size_t kRowsPerPass = 8;
 constexpr std::size_t kPackAlone = 6144;  ///< elements below which arranging is not worth a second thread
-constexpr std::size_t kPackRows = 4;
 
 /// A product as a grid: blocks of rows times groups of units (panel pairs or single outputs).
 struct Grid {
@@ -81,11 +80,16 @@ void Products::arrange(const PanelMatrix& matrix, const HostRows& x) {
     grow(scales_, sums);
   }
   const auto pack = precision_ == Precision::exact ? kernels_.pack_exact : kernels_.pack_fast;
-  const std::size_t step = elements < kPackAlone ? x.rows() : kPackRows;
-  pool_.run((x.rows() - 1) / step + 1, [&](std::size_t chunk) {
-    for (std::size_t row = chunk * step; row < std::min((chunk + 1) * step, x.rows()); ++row) {
-      const std::size_t first = row / tile_rows() * tile_rows();
-      pack(PackJob{matrix, x.row(row), row - first, std::min(tile_rows(), x.rows() - first), packed(matrix, first)});
+  // A cache line holds all rows of a tile, so threads share out tiles, and the blocks of a tile where those are few.
+  const std::size_t tiles = (x.rows() - 1) / tile_rows() + 1;
+  const std::size_t wanted = elements < kPackAlone ? 1 : (pool_.threads() - 1) / tiles + 1;
+  const std::size_t parts = std::min(wanted, matrix.blocks());
+  pool_.run(tiles * parts, [&](std::size_t chunk) {
+    const std::size_t first = chunk / parts * tile_rows(), part = chunk % parts;
+    const std::size_t rows = std::min(tile_rows(), x.rows() - first);
+    for (std::size_t row = 0; row < rows; ++row) {
+      pack(PackJob{matrix, x.row(first + row), row, rows, matrix.blocks() * part / parts,
+                   matrix.blocks() * (part + 1) / parts, packed(matrix, first)});
     }
   });
 }
