@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The cost engine behind a real server: its steps end when the formula says, however late the machine is, and what
 `refserver simulate` says of the same load is what the server did."""
+import itertools
 import json
 import pathlib
 import statistics
@@ -37,7 +38,7 @@ class CostServer:
 
     def end(self):
         self.process.terminate()
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=120)
 
     def truth(self):
         records = map(json.loads, (self.dir / "truth.jsonl").read_text().splitlines())
@@ -80,7 +81,7 @@ class CostEngine(harness.Test):
             prompt = truth[0]["prompt_tokens"]
             run = subprocess.run([harness.BIN / "refserver", "simulate", "--json", "--clients", str(CLIENTS), "--requests", str(REQUESTS),
                                   "--prompt", str(prompt), "--answer", str(TOKENS), "--preset", server.preset],
-                                 capture_output=True, text=True, timeout=60)
+                                 capture_output=True, text=True, timeout=120)
         self.assertEqual(run.returncode, 0, run.stderr)
         simulated = json.loads(run.stdout)["result"]
         self.assertEqual(len(answers), REQUESTS)
@@ -93,8 +94,13 @@ class CostEngine(harness.Test):
         gaps = [after - before for line in truth for before, after in zip(line["due_ns"], line["due_ns"][1:])]
         steps = {1000 * (BASE_US + DECODE_US * rows + PREFILL_US * prompt * prompts)
                  for rows in range(1, CLIENTS + 1) for prompts in range(CLIENTS + 1 - rows)}
-        exact = sum(gap in steps for gap in gaps)
-        self.assertGreater(exact, 0.9 * len(gaps), "most steps end to the nanosecond; a machine that stops for 20 ms may lose some")
+        # Steps end to the nanosecond, however late the server is. Only where its thread got no time while the device was idle does no
+        # token leave before the thread began: until it has caught up, which takes 20 ms at most, gaps are shorter.
+        for line in truth:
+            own = [after - before for before, after in zip(line["due_ns"], line["due_ns"][1:])]
+            behind = list(itertools.takewhile(lambda gap: gap not in steps and gap < max(steps), own))
+            self.assertLess(sum(behind), 20_000_000 + max(steps), line)
+            self.assertEqual(set(own[len(behind):]) - steps, set(), line)
         # Full steps are the rule in both worlds.
         self.assertEqual(simulated["gap"]["p50_ns"], 1000 * (BASE_US + DECODE_US * CLIENTS))
         self.assertLessEqual(statistics.median(gaps), simulated["gap"]["p50_ns"])
