@@ -2,7 +2,6 @@
 """What a database did not get during a run gets there afterwards, every point once; tables hold every request."""
 import csv
 import json
-import time
 
 import harness
 from harness import Server, load, loadgen, run_dir
@@ -18,13 +17,6 @@ def start_run(server, influx, out, seconds):
                                  "--warmup", "0s", "--max-new-tokens", 10, "--out", out, "--quiet", "--influx", f"{influx.url}/{DB}")
 
 
-def wait_for(condition, seconds=20):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert condition()
-
-
 class Replay(harness.Test):
     @classmethod
     def setUpClass(cls):
@@ -33,9 +25,9 @@ class Replay(harness.Test):
         cls.out = cls.place.__enter__()
         with Server(ttft="20ms", gap="2ms") as server:
             process = start_run(server, cls.influx, cls.out, 3)
-            wait_for((cls.out / "points.lp").exists)  # the pre-flight is over
+            assert harness.until((cls.out / "points.lp").exists)  # the pre-flight is over
             cls.influx.kill()
-            cls.stdout, cls.stderr = process.communicate(timeout=90)
+            cls.stdout, cls.stderr = process.communicate(timeout=300)
         cls.code = process.returncode
         cls.summary = json.loads((cls.out / "summary.json").read_text())
         cls.influx.start()

@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import time
 import urllib.request
 from unittest import mock
 
@@ -166,11 +165,12 @@ class TooLarge(harness.Test):
 class Outage(harness.Test):
     def test_a_database_that_dies_leaves_a_spill_file_that_accounts_for_everything(self):
         with Influxd() as influx, Server(ttft="20ms", gap="2ms") as server, run_dir() as out:
-            process = harness.start_loadgen("run", "--target", server.url, "--route", "tgi-stream", "--concurrency", 8, "--duration", "5s",
+            process = harness.start_loadgen("run", "--target", server.url, "--route", "tgi-stream", "--concurrency", 8, "--duration", "4s",
                                             "--warmup", "0s", "--max-new-tokens", 10, "--out", out, "--quiet", "--influx", f"{influx.url}/{DB}")
-            time.sleep(2.5)
+            self.assertTrue(harness.until((out / "points.lp").exists))  # the database is made
+            self.assertTrue(harness.until(lambda: influx.count("llm_request", "chunks", DB) > 0))
             influx.process.kill()
-            stdout, stderr = process.communicate(timeout=90)
+            stdout, stderr = process.communicate(timeout=300)
             self.assertIn(process.returncode, (4, 5), stdout + stderr)
             account = json.loads((out / "summary.json").read_text())["exporters"]["influx"]
             self.assertEqual(account["offered"], account["stored"] + account["rejected"] + account["spilled"])

@@ -47,10 +47,10 @@ class Influxd:
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/write?db={db}", data=lines.encode()), timeout=60)
 
     def _wait(self):
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                urllib.request.urlopen(self.url + "/ping", timeout=1)
+                urllib.request.urlopen(self.url + "/ping", timeout=5)
                 return
             except OSError:
                 time.sleep(0.05)
