@@ -194,7 +194,7 @@ class Errors(harness.Test):
                 self.skipTest(f"this refserver knows no --faults: {missing}")
             with server:
                 run = load(out, "--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--max-new-tokens", 8,
-                           "--concurrency", 8, "--requests", 300, "--warmup", "0s", "--timeout", "5s")
+                           "--concurrency", 8, "--requests", 300, "--warmup", "0s", "--timeout", "60s")
                 truth = {line["client_id"]: line for line in server.truth()}
             run_id = run.summary["run_id"]
             seen = {}
