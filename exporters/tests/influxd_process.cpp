@@ -12,6 +12,7 @@
 #include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -23,17 +24,22 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on now, and that the kernel by itself gives to nobody before influxd has it.
 std::uint16_t free_port() {
-  const int probe = socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  bind(probe, reinterpret_cast<sockaddr*>(&address), size);
-  getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-  close(probe);
-  return ntohs(address.sin_port);
+  std::random_device random;
+  std::uniform_int_distribution<int> below_those_of_the_kernel(12'000, 32'000);
+  for (int attempt = 0; attempt < 1000; ++attempt) {
+    const auto port = static_cast<std::uint16_t>(below_those_of_the_kernel(random));
+    const int probe = socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const bool is_free = bind(probe, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+    close(probe);
+    if (is_free) return port;
+  }
+  throw std::runtime_error("no port is free");
 }
 
 std::string config(const ScratchDir& dir, std::uint16_t http_port, std::uint16_t rpc_port, InfluxdProcess::Auth auth) {
@@ -72,7 +78,7 @@ void InfluxdProcess::start() {
   }
   HttpClient client(
       {.server = "http://127.0.0.1:" + std::to_string(http_port_), .credentials = {}, .should_abort = {}});
-  const auto limit = std::chrono::steady_clock::now() + 30s;
+  const auto limit = std::chrono::steady_clock::now() + 120s;
   while (client.get("/ping").status != 204) {
     if (std::chrono::steady_clock::now() > limit)
       throw std::runtime_error("influxd does not start:\n" + read_file(log));
