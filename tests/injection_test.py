@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A hostile target and hostile names: whatever they say, the database gets the measurements, tags and fields that it should."""
+import contextlib
 import csv
 import http.server
 import itertools
@@ -51,33 +52,55 @@ MODELS = ["a,b=c d", 'say "hi"', "back\\slash\\", "\u4f60\u597d \U0001f600", "#x
 
 def scenario(url):
     entry = {"route": "tgi", "prompts": ["x"]}
-    return {"schema_version": 1, "name": "hostile", "target": url, "load": {"mode": "closed", "concurrency": 4}, "requests": 160, "warmup": "0s",
+    return {"schema_version": 1, "name": "hostile", "target": url, "load": {"mode": "closed", "concurrency": 16}, "requests": 160, "warmup": "0s",
             "mix": [{**entry, "name": f"e{i}", "model": model} for i, model in enumerate(MODELS)]}
 
 
 class Injection(harness.Test):
-    def test_hostile_texts_stay_texts(self):
+    """One run against a target whose texts are hostile; some have 64 KB, some end cells, lines and strings."""
+
+    @classmethod
+    def setUpClass(cls):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with Influxd() as influx, run_dir() as out:
-            try:
-                out.parent.mkdir(exist_ok=True)
-                file = out.parent / "hostile.json"
-                file.write_text(json.dumps(scenario(f"http://127.0.0.1:{server.server_port}")))
-                run = load(out, file, "--influx", f"{influx.url}/{DB}")
-            finally:
-                server.shutdown()
-                server.server_close()
-            self.assertTrue((out / "summary.json").exists(), repr(run))
-            account = run.summary["exporters"]["influx"]
-            self.assertEqual((account["offered"], account["rejected"], account["spilled"]), (account["stored"], 0, 0), account)
-            self.assertEqual(account["in_database"]["found"], account["stored"])
-            self.check_file(out, run)
-            self.assertLessEqual({s["name"] for s in influx.query("SHOW FIELD KEYS", DB)}, MEASUREMENTS)
-            self.assertEqual({row["name"] for row in influx.rows("SHOW MEASUREMENTS", DB)} - MEASUREMENTS, set())
-            self.assertEqual({row["tagKey"] for row in influx.rows('SHOW TAG KEYS FROM "llm_request"', DB)} - TAGS["llm_request"], set())
-            stored = influx.rows('SELECT "id", "error", "entry", "model" FROM "llm_request"', DB)
-            self.check_rows(out, stored, run)
+        cls.influx = cls.enterClassContext(Influxd())
+        cls.out = cls.enterClassContext(run_dir())
+        cls.out.parent.mkdir(exist_ok=True)
+        file = cls.out.parent / "hostile.json"
+        file.write_text(json.dumps(scenario(f"http://127.0.0.1:{server.server_port}")))
+        try:
+            cls.run_ = load(cls.out, file, "--influx", f"{cls.influx.url}/{DB}")
+        finally:
+            server.shutdown()
+            server.server_close()
+        assert (cls.out / "summary.json").exists(), cls.run_
+
+    def test_hostile_texts_stay_texts(self):
+        influx, run, out = self.influx, self.run_, self.out
+        account = run.summary["exporters"]["influx"]
+        self.assertEqual((account["offered"], account["rejected"], account["spilled"]), (account["stored"], 0, 0), account)
+        self.assertEqual(account["in_database"]["found"], account["stored"])
+        self.check_file(out, run)
+        self.assertLessEqual({s["name"] for s in influx.query("SHOW FIELD KEYS", DB)}, MEASUREMENTS)
+        self.assertEqual({row["name"] for row in influx.rows("SHOW MEASUREMENTS", DB)} - MEASUREMENTS, set())
+        self.assertEqual({row["tagKey"] for row in influx.rows('SHOW TAG KEYS FROM "llm_request"', DB)} - TAGS["llm_request"], set())
+        stored = influx.rows('SELECT "id", "error", "entry", "model" FROM "llm_request"', DB)
+        self.check_rows(out, stored, run)
+
+    def test_in_tables_every_request_is_one_row_and_one_line(self):
+        done = harness.loadgen("export", self.out, "--csv", self.out.parent / "table.csv")
+        self.assertEqual(done.code, 0, done)
+        csv.field_size_limit(sys.maxsize)
+        with open(self.out.parent / "table.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        requests = self.run_.requests  # each line is one JSON object, or this raises
+        self.assertEqual((len(rows), len(requests)), (160, 160))
+        for row, request in zip(rows, requests):
+            self.assertEqual((row["index"], row["entry"], row["model"], row["error"]),
+                             (str(request["index"]), request["entry"], request["model"], request["error"]))
+        for name in ("run.hlog", "mix.hlog"):
+            tags = {line.split(",")[0] for line in (self.out / name).read_text().splitlines() if line.startswith("Tag=")}
+            self.assertTrue(all(tag.isprintable() for tag in tags), tags)
 
     def check_file(self, out, run):
         file = list(points((out / "points.lp").read_bytes().decode()))
@@ -124,13 +147,14 @@ class HostilePages(harness.Test):
         turns = itertools.count(1)
         with harness.Server(ttft="2ms", gap="1ms") as server, page_server(lambda: hostile_page(next(turns))) as url, Influxd() as influx, \
                 Recorder() as recorder, run_dir() as out:
-            flags = ("--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 2, "--warmup", "0s", "--duration", "3s",
+            flags = ("--target", server.url, "--route", "tgi-stream", "--model", "qwen2", "--concurrency", 2, "--warmup", "0s", "--duration", "4s",
                      "--max-new-tokens", 3, "--gpu-source", f"dcgm:{url}", "--scrape", url, "--influx", f"{influx.url}/{DB}", "--statsd", recorder.address,
                      "--metrics-linger", "0s")
             with Pulled(out, *flags) as run:
                 cls.page = Page("")
                 while run.process.poll() is None and "llm_gpu_utilization_percent" not in cls.page.families:
-                    cls.page = run.page()
+                    with contextlib.suppress(OSError):  # the run may be over in between
+                        cls.page = run.page()
                     time.sleep(0.1)
                 cls.run_ = run.end()
             cls.summary = cls.run_.summary
@@ -163,35 +187,6 @@ class HostilePages(harness.Test):
     def test_the_summary(self):
         gpus = {gpu["gpu"]: gpu for gpu in self.summary["observed"]["gpus"]}
         self.assertTrue([gpus[str(i)]["host"] for i in range(len(SAID))] == SAID)
-
-
-class Tables(harness.Test):
-    """Texts of 64 KB and what ends cells, lines and strings, from the target through requests.jsonl into a table."""
-
-    def test_every_request_is_one_row_and_one_line(self):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hostile)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with run_dir() as out:
-            try:
-                out.parent.mkdir(exist_ok=True)
-                (out.parent / "hostile.json").write_text(json.dumps(scenario(f"http://127.0.0.1:{server.server_port}")))
-                run = load(out, out.parent / "hostile.json")
-            finally:
-                server.shutdown()
-                server.server_close()
-            done = harness.loadgen("export", out, "--csv", out.parent / "table.csv")
-            self.assertEqual(done.code, 0, done)
-            csv.field_size_limit(sys.maxsize)
-            with open(out.parent / "table.csv", newline="") as file:
-                rows = list(csv.DictReader(file))
-            requests = run.requests  # each line is one JSON object, or this raises
-            self.assertEqual((len(rows), len(requests)), (160, 160))
-            for row, request in zip(rows, requests):
-                self.assertEqual((row["index"], row["entry"], row["model"], row["error"]),
-                                 (str(request["index"]), request["entry"], request["model"], request["error"]))
-            for name in ("run.hlog", "mix.hlog"):
-                tags = {line.split(",")[0] for line in (out / name).read_text().splitlines() if line.startswith("Tag=")}
-                self.assertTrue(all(tag.isprintable() for tag in tags), tags)
 
 
 if __name__ == "__main__":
