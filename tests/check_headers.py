@@ -65,7 +65,7 @@ def compile_alone(header, command):
     folder, flags = command
     text = f'#include "{header}"\n#include "{header}"\n'
     done = subprocess.run(flags + ["-fsyntax-only", "-x", "c++", "-"], input=text, cwd=folder, text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
     return None if done.returncode == 0 else done.stdout
 
 

@@ -41,7 +41,10 @@ def venv_python(folder, module, requirement):
     made = subprocess.run([sys.executable, "-m", "venv", folder], capture_output=True, text=True)
     if made.returncode != 0:
         skip(f"no virtual environment (Debian package python3-venv): {made.stderr.strip()[-200:]}")
-    got = subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], capture_output=True, text=True)
+    try:
+        got = subprocess.run([python, "-m", "pip", "install", "--quiet", requirement], capture_output=True, text=True, timeout=400)
+    except subprocess.TimeoutExpired:
+        skip(f"PyPI's {requirement} did not come within 400 s")
     if got.returncode != 0:
         skip(f"PyPI's {requirement} could not be installed: {got.stderr.strip()[-200:]}")
     return python
