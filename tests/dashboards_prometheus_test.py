@@ -24,7 +24,7 @@ class LoadTest(threading.Thread):
 
     def __init__(self, out, server, address, gpu):
         super().__init__(daemon=True)
-        self.command = [out / "run", out / "mix.yaml", "--target", server, "--rate", 50, "--warmup", "1s", "--duration", "5s",
+        self.command = [out / "run", out / "mix.yaml", "--target", server, "--rate", 50, "--warmup", "1s", "--duration", "8s",
                         "--prometheus", address, "--metrics-linger", "30s", "--gpu-source", f"dcgm:{gpu}"]
 
     def run(self):

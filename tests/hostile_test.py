@@ -56,10 +56,13 @@ class Hostile(harness.Test):
                    b"content-length: %d\r\n\r\n" % len(body)) + body
         clients = [self.connect() for _ in range(10_000)]
         try:
+            begin = time.monotonic()
             for s in clients:
                 s.sendall(request[:-1])
             for s in clients:
                 s.sendall(request[-1:])
+            if time.monotonic() - begin > 20:
+                self.skipTest("this machine is too busy to send them within the time that a server waits for a body")
             statuses = [s.recv(65536).split(b" ", 2)[1] for s in clients]
             self.assertLess(self.memory_mb(), 300)
         finally:
