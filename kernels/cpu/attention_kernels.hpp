@@ -154,7 +154,7 @@ PLUMBLINE_INLINE Place<T> place_of(const AttentionTile& tile, std::size_t positi
           left < kLaneCount ? left : kLaneCount};
 }
 
-/// Pages are scattered: no hardware foresees the next one.
+/// Pages are scattered: no hardware foresees the next one, nor the first of the next tile.
 template <class T>
 PLUMBLINE_INLINE void prefetch_all(const T* from, std::size_t count) {
   for (std::size_t i = 0; i < count; i += kStepBytes / sizeof(T)) {
@@ -171,9 +171,12 @@ PLUMBLINE_TARGET void attend_pages(const AttentionTile& tile) {
   Running state{};
   for (float& peak : state.peaks) peak = -1e30F;
   Place<T> here = place_of<T>(tile, 0);
+  const Place<T> after = tile.next_keys == nullptr ? here
+                                                   : Place<T>{reinterpret_cast<const T*>(tile.next_keys),
+                                                              reinterpret_cast<const T*>(tile.next_values), here.width};
   for (std::size_t position = 0; position < longest;) {
     const std::size_t next_position = position + here.width;
-    const Place<T> next = next_position < longest ? place_of<T>(tile, next_position) : here;
+    const Place<T> next = next_position < longest ? place_of<T>(tile, next_position) : after;
     for (std::size_t i = 0; i < tile.queries; ++i) {
       const std::size_t left = tile.visible[i] > position ? tile.visible[i] - position : 0;
       state.counts[i] = left < here.width ? left : here.width;

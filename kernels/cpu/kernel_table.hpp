@@ -83,6 +83,8 @@ struct AttentionTile {
   std::size_t visible[kQueriesAtOnce];  ///< positions 0 .. visible - 1; at least 1
   float* scratch;                       ///< [kQueriesAtOnce][padded_dim]
   float scale;                          ///< 1 / sqrt(dim)
+  const std::byte* next_keys;           ///< where the tile after this one will probably begin to read, or null
+  const std::byte* next_values;
 };
 
 struct KernelTable {

@@ -114,7 +114,7 @@ void rope_and_store(const KernelTable& kernels, ThreadPool& pool, const HostBatc
       cache.store(layer, head, block, position % tokens, k.row(row) + head * dim, v.row(row) + head * dim);
     }
   };
-  constexpr std::size_t kRowsAtOnce = 8;
+  constexpr std::size_t kRowsAtOnce = 4;
   pool.run((batch.rows() + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::size_t chunk) {
     const std::size_t last = std::min((chunk + 1) * kRowsAtOnce, batch.rows());
     for (std::size_t row = chunk * kRowsAtOnce; row < last; ++row) one_row(row);
@@ -133,13 +133,19 @@ void attend(const KernelTable& kernels, ThreadPool& pool, const HostBatch& batch
     ends.push_back((ends.empty() ? 0 : ends.back()) + tiles * shape.kv_heads);
   }
   const float scale = 1.0F / std::sqrt(static_cast<float>(dim));
-  pool.run(ends.empty() ? 0 : ends.back(), [&](std::size_t chunk) {
+  struct Place {
+    const HostBatch::Sequence& sequence;
+    std::size_t head;   ///< of keys and values
+    std::size_t first;  ///< query
+  };
+  const auto place_of = [&](std::size_t chunk) {
     const auto at = static_cast<std::size_t>(std::ranges::upper_bound(ends, chunk) - ends.begin());
-    const HostBatch::Sequence& sequence = batch.sequences()[at];
     // Longest first: the rows at the end of a prompt see the most.
     const std::size_t back = ends[at] - 1 - chunk;
-    const std::size_t head = back % shape.kv_heads;
-    const std::size_t first = back / shape.kv_heads * kQueriesAtOnce;
+    return Place{batch.sequences()[at], back % shape.kv_heads, back / shape.kv_heads * kQueriesAtOnce};
+  };
+  pool.run(ends.empty() ? 0 : ends.back(), [&](std::size_t chunk) {
+    const auto [sequence, head, first] = place_of(chunk);
     alignas(64) float scratch[kQueriesAtOnce * kMaxDim];
     AttentionTile tile{.pages = cache.pages(layer, head),
                        .blocks = sequence.blocks.data(),
@@ -148,13 +154,22 @@ void attend(const KernelTable& kernels, ThreadPool& pool, const HostBatch& batch
                        .y = {},
                        .visible = {},
                        .scratch = scratch,
-                       .scale = scale};
+                       .scale = scale,
+                       .next_keys = nullptr,
+                       .next_values = nullptr};
     for (std::size_t i = 0; i < tile.queries; ++i) {
       const std::size_t row = (first + i) / ratio;
       const std::size_t column = (head * ratio + (first + i) % ratio) * dim;
       tile.q[i] = q.row(sequence.first_row + row) + column;
       tile.y[i] = y.row(sequence.first_row + row) + column;
       tile.visible[i] = sequence.first_position + row + 1;
+    }
+    if (chunk + 1 < ends.back()) {
+      const Place next = place_of(chunk + 1);
+      const KvPages pages = cache.pages(layer, next.head);
+      const std::size_t from = static_cast<std::size_t>(next.sequence.blocks.front()) * pages.block_bytes;
+      tile.next_keys = pages.keys + from;
+      tile.next_values = pages.values + from;
     }
     kernels.attend(tile);
   });

@@ -137,14 +137,18 @@ bool ThreadPool::steal(std::uint64_t loop, std::size_t thread) {
 }
 
 void ThreadPool::work(std::uint64_t loop, std::size_t thread) {
+  // Counted together: every thread writes `done_`, and between distant cores each time costs as much as a small chunk.
+  std::uint32_t returned = 0;
   do {
     while (const auto index = claim(loop, thread)) {
-      // This chunk has not returned, so the loop is still on: `chunk_` and `chunks_` are its own.
-      const std::uint32_t chunks = chunks_.load(std::memory_order_relaxed);
+      // This chunk is not counted yet, so the loop is still on: `chunk_` and `chunks_` are its own.
       (*chunk_.load(std::memory_order_relaxed))(*index);
-      if (done_.fetch_add(1, std::memory_order_acq_rel) + 1 == chunks) done_.notify_all();
+      ++returned;
     }
   } while (steal(loop, thread));
+  if (returned == 0) return;
+  const std::uint32_t chunks = chunks_.load(std::memory_order_relaxed);
+  if (done_.fetch_add(returned, std::memory_order_acq_rel) + returned == chunks) done_.notify_all();
 }
 
 void ThreadPool::serve(std::size_t thread) {

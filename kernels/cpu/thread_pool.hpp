@@ -66,9 +66,9 @@ class ThreadPool {
   std::function<bool(std::size_t)> meanwhile_;
   std::vector<Share> shares_;                       ///< one per thread, the caller's first
   alignas(64) std::atomic<std::uint64_t> loop_{0};  ///< number of the current one, 24 bits
-  alignas(64) std::atomic<std::uint32_t> done_{0};  ///< chunks that have returned
-  std::atomic<std::uint32_t> chunks_{0};            ///< of the current loop
+  std::atomic<std::uint32_t> chunks_{0};            ///< of the current loop; in one cache line with its number
   std::atomic<const Chunk*> chunk_{nullptr};
+  alignas(64) std::atomic<std::uint32_t> done_{0};  ///< chunks that have returned
   alignas(64) std::atomic<std::uint32_t> wakes_{0};
   std::atomic<std::uint32_t> sleepers_{0};
   std::atomic<bool> stop_{false};
