@@ -63,6 +63,9 @@ void add_run(CLI::App& app, Arguments& arguments) {
       "--no-stream", [&flags] { flags.stream = false; }, "Ask for the whole answer at once");
   add_load_flags(run, flags);
   add_network_flags(run, flags.network);
+  OptionGroup way(run, "How to get there");
+  way.text("--idle-timeout", flags.idle_timeout, "TIME",
+           "Use no connection again after so long without a request, where a server closes such ones; 0s: never");
   add_observe_flags(run, flags.observe);
   OptionGroup judging(run, "Judging");
   judging.texts("--gate", flags.gates, "EXPR", "A condition that must hold, as 'p99(e2e) < 1500ms'; may be repeated");

@@ -307,6 +307,7 @@ class Network(harness.Test):
             run = self.drive(out, server.url.replace("http:", "https:"), "--connect-timeout", "3s")
             self.assertEqual(run.code, 69, repr(run))
             self.assertIn("TLS", run.stderr)
+            self.assertIn("http:// instead of https://", run.stderr)
 
     def test_proxies_of_the_environment(self):
         ca = ("--ca-file", self.certificates["ca.pem"])
@@ -376,6 +377,27 @@ class Network(harness.Test):
                           "authorization: Bearer ${env:NOT_SET_ANYWHERE}")
             self.assertEqual(run.code, 64)
             self.assertIn("NOT_SET_ANYWHERE", run.stderr)
+
+    def test_connections_the_server_closes(self):
+        """While they are idle, or after each answer and without a word of it; neither is an error of a request."""
+        def closes_when_idle(handler, path, body):
+            handler.connection.settimeout(0.1)
+            chat(handler, path, body)
+
+        def closes_at_once(handler, path, body):
+            handler.close_connection = True
+            chat(handler, path, body)
+
+        with WireServer(closes_when_idle) as server, run_dir() as out:
+            run = load(out, "--target", server.url, "--route", "openai-chat", "--model", "m", "--max-new-tokens", 5, "--rate", 1,
+                       "--arrivals", "constant", "--requests", 3, "--warmup", "0s", env=NO_PROXIES)
+            self.assertAllOk(run, 3)
+            self.assertEqual(len({r["connection"] for r in run.requests}), 3)
+        with WireServer(closes_at_once) as server, run_dir() as out:
+            run = self.drive(out, server.url, "--idle-timeout", "0s", requests=30)
+            self.assertAllOk(run, 30)
+            self.assertEqual(len({r["connection"] for r in run.requests}), 30)
+            self.assertEqual(run.summary["scenario"]["timeouts_s"]["idle"], 0)
 
     def test_timeouts(self):
         silent = socket.create_server(("127.0.0.1", 0), backlog=64)

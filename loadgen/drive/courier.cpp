@@ -75,7 +75,9 @@ void Courier::carry(Exchange& exchange, std::size_t target, std::string_view req
 /// server, which the loop may not have been told yet.
 std::unique_ptr<Connection> Courier::take_idle(std::size_t target, std::int64_t now_ns) {
   while (auto connection = pool_.take(target)) {
-    if (now_ns - connection->idle_since_ns < fresh_ns || connection->transport().is_quiet()) return connection;
+    const std::int64_t idle_ns = now_ns - connection->idle_since_ns;
+    const bool may_be_used = connection->idle_since_ns == 0 || idle_ns < idle_limit_ns_;  // 0: it has carried nothing
+    if (may_be_used && (idle_ns < fresh_ns || connection->transport().is_quiet())) return connection;
     retire(std::move(connection));
   }
   return nullptr;
@@ -256,7 +258,8 @@ void Courier::finish(Exchange& exchange) {
     active_[at].exchange->position = at;
   }
   active_.pop_back();
-  if (connection && exchange.leaves_connection_usable() && !connection->has_unsent() && !connection->is_ending()) {
+  if (connection && idle_limit_ns_ > 0 && exchange.leaves_connection_usable() && !connection->has_unsent() &&
+      !connection->is_ending()) {
     connection->exchange = nullptr;
     connection->idle_since_ns = loop_.now_ns();  // when the answer was read, however long ago it had arrived
     pool_.put_back(std::move(connection));

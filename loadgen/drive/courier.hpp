@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
@@ -44,6 +45,9 @@ class Courier final : private ConnectionOwner {
     next_number_ = first;
     number_step_ = step;
   }
+
+  /// Connections that have been idle for `limit` carry no other request; 0: none carries a second one.
+  void limit_idle(std::chrono::nanoseconds limit) noexcept { idle_limit_ns_ = limit.count(); }
 
   /// Opens `count` idle connections to a target, a few at a time; `done` is called once, with all of them open or when
   /// one could not be opened. (That is no request's failure: the request that needs the connection reports it.)
@@ -104,6 +108,7 @@ class Courier final : private ConnectionOwner {
   std::vector<Endpoint> endpoints_;
   SourceAddresses sources_;
   std::uint64_t next_number_ = 1, number_step_ = 1;  ///< of connections
+  std::int64_t idle_limit_ns_ = INT64_MAX;
   ConnectionPool pool_;
   RealtimeOffset offset_;
   std::vector<Active> active_;

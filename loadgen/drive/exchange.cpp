@@ -203,7 +203,8 @@ void Exchange::on_closed(int error, const std::string& why, std::int64_t at_ns) 
   std::string words = error == 0     ? "the server closed the connection"
                       : !why.empty() ? why
                                      : std::system_category().message(error);
-  if (outcome == Outcome::reset && !record.new_connection) words += ", which it had kept open after an answer";
+  if (outcome == Outcome::reset && !record.new_connection)
+    words += ", which it had kept open after an answer: where it closes idle ones, use an --idle-timeout below its own";
   end_cut(outcome, std::move(words), at_ns);
 }
 

@@ -146,7 +146,10 @@ class TlsTransport final : public Transport {
     }
     const unsigned long code = ERR_peek_last_error();
     const char* const reason = code == 0 ? nullptr : ERR_reason_error_string(code);
-    return fmt::format("the handshake failed: {}", reason == nullptr ? "no reason given" : reason);
+    const char* const hint = ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER
+                                 ? " (what answers there seems to speak no TLS: http:// instead of https://?)"
+                                 : "";
+    return fmt::format("the handshake failed: {}{}", reason == nullptr ? "no reason given" : reason, hint);
   }
 
   /// One read of the socket into OpenSSL's hands.

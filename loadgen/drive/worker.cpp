@@ -29,6 +29,7 @@ Worker::Impl::Impl(const Plan& plan_, const RunControl& control_, WorkerObserver
       config(std::move(config_)),
       writer(plan, config.run_id),
       courier(loop, *this, index_targets(addresses), SourceAddresses(plan.scenario().source_addresses)) {
+  courier.limit_idle(plan.scenario().timeouts.idle);
   courier.number_connections(config.share.thread + 1, config.share.threads);
   loop.set_idle([this] { return record_some(); });
 }

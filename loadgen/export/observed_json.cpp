@@ -1,20 +1,14 @@
 #include "loadgen/export/observed_json.hpp"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <string>
+
+#include "loadgen/export/json_numbers.hpp"
 
 namespace loadgen {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-Json number(const std::optional<double>& value) {
-  return value ? number(*value) : Json(nullptr);
-}
 
 /// gpu.memory_used_mib as memory_used_mib: which kind it is of says the list it stands in.
 std::string short_name(ObservedMetric metric) {

@@ -21,6 +21,7 @@
 #include "loadgen/export/run_directory.hpp"
 #include "loadgen/export/shard_file.hpp"
 #include "loadgen/export/slowest_lines.hpp"
+#include "loadgen/export/scenario_json.hpp"
 #include "loadgen/export/summary_json.hpp"
 
 namespace loadgen {

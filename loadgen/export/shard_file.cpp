@@ -13,6 +13,7 @@
 #include "loadgen/export/sha256.hpp"
 #include "loadgen/export/shard_members.hpp"
 #include "loadgen/export/shard_observations.hpp"
+#include "loadgen/export/scenario_json.hpp"
 #include "loadgen/export/summary_json.hpp"
 
 namespace loadgen {

@@ -1,43 +1,31 @@
 #include "loadgen/export/summary_json.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "loadgen/export/json_numbers.hpp"
 #include "loadgen/export/observed_json.hpp"
+#include "loadgen/export/scenario_json.hpp"
 #include "loadgen/export/wall_time.hpp"
-#include "loadgen/plan/endpoint_template.hpp"
-#include "loadgen/plan/length_draw.hpp"
-#include "loadgen/plan/made_prompts.hpp"
 
 namespace loadgen {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) {
-  return std::isfinite(value) ? Json(value) : Json(nullptr);
-}
-Json optional(const std::optional<double>& value) {
-  return value ? number(*value) : Json(nullptr);
-}
-double seconds(nanoseconds duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 Json metric_json(const MetricSummary& metric) {
   return {{"count", metric.count},
-          {"mean", optional(metric.mean)},
-          {"std", optional(metric.std)},
-          {"min", optional(metric.min)},
-          {"p50", optional(metric.p50)},
-          {"p90", optional(metric.p90)},
-          {"p95", optional(metric.p95)},
-          {"p99", optional(metric.p99)},
-          {"p99_9", optional(metric.p99_9)},
-          {"max", optional(metric.max)},
-          {"p99_upper", optional(metric.p99_upper)},
+          {"mean", number(metric.mean)},
+          {"std", number(metric.std)},
+          {"min", number(metric.min)},
+          {"p50", number(metric.p50)},
+          {"p90", number(metric.p90)},
+          {"p95", number(metric.p95)},
+          {"p99", number(metric.p99)},
+          {"p99_9", number(metric.p99_9)},
+          {"max", number(metric.max)},
+          {"p99_upper", number(metric.p99_upper)},
           {"censored", metric.censored}};
 }
 
@@ -70,79 +58,18 @@ Json counts_json(const Counts& counts) {
 
 /// `concurrency_max` is known of the whole run only.
 Json rates_json(const Rates& rates, bool of_whole_run) {
-  return {{"error_rate", optional(rates.error_rate)},
-          {"osl_mismatch", optional(rates.osl_mismatch)},
+  return {{"error_rate", number(rates.error_rate)},
+          {"osl_mismatch", number(rates.osl_mismatch)},
           {"request_throughput", number(rates.request_throughput)},
           {"output_token_throughput", number(rates.output_token_throughput)},
           {"input_token_throughput", number(rates.input_token_throughput)},
           {"total_token_throughput", number(rates.total_token_throughput)},
           {"offered_rate", number(rates.offered_rate)},
           {"achieved_rate", number(rates.achieved_rate)},
-          {"planned_rate", optional(rates.planned_rate)},
+          {"planned_rate", number(rates.planned_rate)},
           {"concurrency_mean", number(rates.concurrency_mean)},
           {"concurrency_max", of_whole_run ? Json(rates.concurrency_max) : Json(nullptr)},
           {"vllm_output_token_throughput", number(rates.vllm_output_token_throughput)}};
-}
-
-/// With stages `concurrency` or `rate` is the highest of them.
-Json load_json(const Load& load) {
-  Json json;
-  if (const auto* closed = std::get_if<ClosedLoop>(&load)) {
-    json = {{"kind", "closed"}, {"concurrency", closed->concurrency}};
-    if (!closed->think_time.is_zero()) json["think_time"] = draw_text(closed->think_time);
-  } else {
-    const auto& open = std::get<OpenLoop>(load);
-    json = {{"kind", "open"}, {"rate", number(open.rate)}};
-    if (open.arrivals == Arrivals::gamma) json["shape"] = number(open.shape);
-  }
-  for (const Stage& stage : stages_of(load))
-    json["stages"].push_back(
-        {{stage.shape == Stage::Shape::hold ? "at" : "to", number(stage.level)}, {"for_s", seconds(stage.length)}});
-  return json;
-}
-
-Json max_new_tokens_json(const Parameters& parameters) {
-  return parameters.drawn_tokens ? Json(draw_text(*parameters.drawn_tokens)) : Json(parameters.max_new_tokens);
-}
-
-Json parameters_json(const Parameters& parameters) {
-  Json json = {{"max_new_tokens", max_new_tokens_json(parameters)}};
-  if (parameters.temperature) json["temperature"] = *parameters.temperature;
-  if (parameters.top_p) json["top_p"] = *parameters.top_p;
-  if (parameters.top_k) json["top_k"] = *parameters.top_k;
-  if (parameters.seed) json["seed"] = *parameters.seed;
-  if (!parameters.stop.empty()) json["stop"] = parameters.stop;
-  if (parameters.min_tokens) json["min_tokens"] = *parameters.min_tokens;
-  if (parameters.ignore_eos) json["ignore_eos"] = true;
-  return json;
-}
-
-Json entry_json(const MixEntry& entry, double total_weight) {
-  Json header_names = Json::array();
-  for (const auto& [name, value] : entry.headers) header_names.push_back(name);
-  return {{"name", entry.name},
-          {"share", number(entry.weight / total_weight)},
-          {"target", entry.target.url},
-          {"route", label(entry.route)},
-          {"endpoint", entry.endpoint ? Json(entry.endpoint->name) : Json(nullptr)},
-          {"delivery", entry.delivery == Delivery::stream ? "stream" : "whole"},
-          {"model", entry.model},
-          {"scenario", entry.scenario},
-          {"headers", std::move(header_names)},
-          {"parameters", parameters_json(entry.parameters)},
-          {"prompts", entry.prompts.size()},
-          {"prompt_tokens", entry.made ? Json(draw_text(entry.made->tokens)) : Json(nullptr)},
-          {"tokenizer", entry.tokenizer.empty() ? Json(nullptr) : Json(entry.tokenizer)}};
-}
-
-/// How certificates were judged; null where no target speaks TLS.
-Json tls_json(const Scenario& scenario) {
-  const bool has_tls =
-      std::any_of(scenario.mix.begin(), scenario.mix.end(), [](const MixEntry& entry) { return entry.target.is_tls; });
-  if (!has_tls) return nullptr;
-  return {{"verified", !scenario.tls.insecure},
-          {"own_ca", !scenario.tls.ca_file.empty()},
-          {"client_certificate", !scenario.tls.certificate.empty()}};
 }
 
 Json phase_json(const RunFacts& facts, std::int64_t begin_ns, std::int64_t end_ns) {
@@ -169,7 +96,7 @@ Json validity_json(const Validity& validity) {
                       {"status", label(check.status)},
                       {"measured", check.measured},
                       {"limits", check.limits},
-                      {"value", optional(check.value)}});
+                      {"value", number(check.value)}});
   }
   return {{"status", label(validity.status)}, {"reasons", validity.reasons}, {"checks", std::move(checks)}};
 }
@@ -180,7 +107,7 @@ Json generator_json(const Summary& summary) {
           {"write_delay", metric_json(generator.write_delay)},
           {"loop_lag", metric_json(generator.loop_lag)},
           {"reads", generator.reads},
-          {"kernel_stamped_share", optional(generator.kernel_stamped_share)},
+          {"kernel_stamped_share", number(generator.kernel_stamped_share)},
           {"clock_error_ns", summary.facts.clock_error_ns},
           {"clock_steps", summary.facts.clock_steps}};
 }
@@ -190,7 +117,7 @@ Json gates_json(const std::vector<GateResult>& gates) {
   for (const GateResult& gate : gates)
     list.push_back({{"gate", gate.text},
                     {"status", label(gate.status)},
-                    {"value", optional(gate.value)},
+                    {"value", number(gate.value)},
                     {"unit", gate.unit},
                     {"note", gate.note}});
   return list;
@@ -234,8 +161,8 @@ Json anchors_json() {
 }
 
 Json steadiness_json(const Summary& summary) {
-  return {{"ttft_slope_ms_per_s", optional(summary.ttft_slope_ms_per_s)},
-          {"concurrency_slope_per_s", optional(summary.concurrency_slope_per_s)},
+  return {{"ttft_slope_ms_per_s", number(summary.ttft_slope_ms_per_s)},
+          {"concurrency_slope_per_s", number(summary.concurrency_slope_per_s)},
           {"over_saturated", summary.over_saturated}};
 }
 
@@ -279,7 +206,7 @@ Json shards_json(const Summary& summary) {
                               {"host", note.host},
                               {"measured", note.measured},
                               {"validity", note.status == "missing" ? Json(nullptr) : Json(label(note.validity))},
-                              {"lateness_p99_ms", optional(note.lateness_p99_ms)},
+                              {"lateness_p99_ms", number(note.lateness_p99_ms)},
                               {"start_error_ms", number(note.start_error_ms)}});
   return json;
 }
@@ -299,33 +226,6 @@ const char* label(Health health) noexcept {
 const char* label(GateResult::Status status) noexcept {
   constexpr const char* words[] = {"pass", "fail", "inconclusive"};
   return words[static_cast<std::size_t>(status)];
-}
-
-Json scenario_document(const Scenario& scenario) {
-  double total_weight = 0;
-  for (const MixEntry& entry : scenario.mix) total_weight += entry.weight;
-  Json mix = Json::array();
-  for (const MixEntry& entry : scenario.mix) mix.push_back(entry_json(entry, total_weight));
-  const auto* open = std::get_if<OpenLoop>(&scenario.load);
-  const Length& length = scenario.length;
-  return {{"name", scenario.name},
-          {"source", scenario.source},
-          {"load", load_json(scenario.load)},
-          {"arrivals", open != nullptr ? Json(label(open->arrivals)) : Json(nullptr)},
-          {"seed", scenario.seed},
-          {"duration_s", length.duration ? Json(seconds(*length.duration)) : Json(nullptr)},
-          {"requests", length.requests ? Json(*length.requests) : Json(nullptr)},
-          {"warmup_s", scenario.warmup ? Json(seconds(*scenario.warmup)) : Json(nullptr)},
-          {"drain_max_s", seconds(scenario.drain_max)},
-          {"timeouts_s",
-           {{"connect", seconds(scenario.timeouts.connect)},
-            {"first_token", seconds(scenario.timeouts.first_token)},
-            {"total", seconds(scenario.timeouts.total)}}},
-          {"nonce", scenario.nonce},
-          {"tls", tls_json(scenario)},
-          {"index_header", scenario.index_header},
-          {"source_addresses", scenario.source_addresses},
-          {"mix", std::move(mix)}};
 }
 
 Json summary_document(const Scenario& scenario, const Summary& summary, const std::vector<std::string>& files) {

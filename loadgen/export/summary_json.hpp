@@ -15,9 +15,6 @@ namespace loadgen {
 nlohmann::ordered_json summary_document(const Scenario& scenario, const Summary& summary,
                                         const std::vector<std::string>& files);
 
-/// What the scenario asks for: the member `scenario` of the document.
-nlohmann::ordered_json scenario_document(const Scenario& scenario);
-
 /// As text: indented by two, doubles in their shortest form, bytes that are not UTF-8 replaced, one line feed at the
 /// end.
 std::string render_json(const nlohmann::ordered_json& document);

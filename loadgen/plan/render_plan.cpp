@@ -158,8 +158,10 @@ std::string render_plan(const Scenario& scenario) {
   fmt::format_to(out, "  load      {}\n  phases    {}\n  requests  {}\n", load_text(scenario), window_text(scenario),
                  requests_text(scenario));
   write_stages(out, scenario);
-  fmt::format_to(out, "  timeouts  connect {}, first token {}, total {}\n", duration_text(scenario.timeouts.connect),
-                 duration_text(scenario.timeouts.first_token), duration_text(scenario.timeouts.total));
+  const Timeouts& timeouts = scenario.timeouts;
+  fmt::format_to(out, "  timeouts  connect {}, first token {}, total {}{}\n", duration_text(timeouts.connect),
+                 duration_text(timeouts.first_token), duration_text(timeouts.total),
+                 timeouts.idle == nanoseconds::max() ? "" : ", idle connections " + duration_text(timeouts.idle));
   fmt::format_to(out, "  seed      {}{}\n", scenario.seed,
                  scenario.nonce ? ", each prompt starts with a tag of its own" : ", prompts are sent as they are");
   if (const std::string looked_at = observed_text(scenario.observe); !looked_at.empty())

@@ -161,6 +161,8 @@ struct Timeouts {
   nanoseconds connect = std::chrono::seconds(5);
   nanoseconds first_token = std::chrono::seconds(60);  ///< from send to the first token event; streams only
   nanoseconds total = std::chrono::seconds(300);       ///< from send to the end
+  /// A connection that has been idle for as long carries no other request; 0: none carries a second one.
+  nanoseconds idle = nanoseconds::max();
 };
 
 /// How long to measure: a window of time, or a number of measured requests. Exactly one is set.

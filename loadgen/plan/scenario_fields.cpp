@@ -57,13 +57,15 @@ Length read_length(const ObjectReader& scenario) {
 Timeouts read_timeouts(const Document& document, const ObjectReader& scenario, ScenarioErrors& errors) {
   Timeouts timeouts;
   if (scenario.find("timeouts") == nullptr) return timeouts;
-  const ObjectReader reader(document, scenario.pointer("timeouts"), errors, {"connect", "first_token", "total"});
+  const ObjectReader reader(document, scenario.pointer("timeouts"), errors,
+                            {"connect", "first_token", "total", "idle"});
   const auto read = [&](const char* key, nanoseconds& value) {
     if (const auto given = reader.duration(key, {1ms, longest_wait})) value = *given;
   };
   read("connect", timeouts.connect);
   read("first_token", timeouts.first_token);
   read("total", timeouts.total);
+  timeouts.idle = reader.duration("idle", {0s, longest_wait}).value_or(timeouts.idle);
   if (timeouts.first_token > timeouts.total) {
     // Only what was written can contradict: a short total alone shortens the default of the other.
     if (reader.has("first_token")) reader.fail("first_token", "must not be longer than 'total', within which it lies");

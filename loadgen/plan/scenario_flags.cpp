@@ -259,6 +259,7 @@ void write_common(Document& document, const ScenarioFlags& flags, FlagWriter& wr
     writer.set_text("/timeouts/total", "--timeout", flags.timeout);
     writer.set_text("/timeouts/connect", "--connect-timeout", flags.network.connect_timeout);
     writer.set_text("/timeouts/first_token", "--first-token-timeout", flags.network.first_token_timeout);
+    writer.set_text("/timeouts/idle", "--idle-timeout", flags.idle_timeout);
   }
   writer.set_text("/tokenizer", "--tokenizer", absolute(flags.tokenizer));
   writer.set_plain("/seed", "--seed", flags.seed);

@@ -35,7 +35,7 @@ struct ScenarioFlags {
   // Valid with a file too, whose values they replace.
   std::optional<std::string> rate_stages, concurrency_stages, cv, think_time, index_header;
   std::optional<std::string> name, target, concurrency, rate, arrivals, duration, requests, warmup, drain_max, timeout,
-      seed, threads, max_new_tokens, tokenizer;
+      idle_timeout, seed, threads, max_new_tokens, tokenizer;
   std::vector<std::string> gates;  ///< added to the file's
   // Only without a file.
   std::optional<std::string> route, endpoint, model, scenario, prompt_tokens;

@@ -169,6 +169,52 @@ TEST(Courier, AnIdleConnectionTheServerClosedIsNotUsedAgain) {
 }
 
 /// Everything is there before the first read, which takes a part of it: no new event will tell of the rest.
+TEST(Courier, AConnectionIsNotUsedAgainAfterItsIdleLimit) {
+  StubServer server(answer_well);
+  Carried carried({"127.0.0.1", server.port()});
+  carried.courier.limit_idle(std::chrono::minutes(5));
+  carried.ask();
+  carried.ask();
+  EXPECT_FALSE(carried.exchange.record.new_connection) << "it has not been idle for so long";
+  carried.courier.limit_idle(std::chrono::milliseconds(5));
+  carried.wait_ms(6);
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  EXPECT_TRUE(carried.exchange.record.new_connection) << "the server would still have taken it";
+}
+
+TEST(Courier, AnIdleLimitOfZeroGivesEachRequestAConnection) {
+  StubServer server(answer_well);
+  Carried carried({"127.0.0.1", server.port()});
+  carried.courier.limit_idle(std::chrono::nanoseconds(0));
+  bool is_open = false;
+  carried.courier.open_ahead(0, 1, [&] {
+    is_open = true;
+    carried.loop.stop();
+  });
+  if (!is_open) carried.loop.run();
+  carried.ask();
+  EXPECT_FALSE(carried.exchange.record.new_connection) << "what was opened ahead has carried nothing yet";
+  carried.ask();
+  EXPECT_TRUE(carried.exchange.record.new_connection);
+  carried.ask();
+  EXPECT_TRUE(carried.exchange.record.new_connection);
+}
+
+TEST(Courier, AKeptConnectionThatEndsWithoutAByteIsAResetThatSaysWhatHelps) {
+  StubServer server([answered = false](StubConnection& c, const std::string&) mutable {
+    if (std::exchange(answered, true)) return false;
+    c.send(answer);
+    return true;
+  });
+  Carried carried({"127.0.0.1", server.port()});
+  EXPECT_EQ(carried.ask().outcome, Outcome::ok);
+  const RequestRecord& record = carried.ask();
+  EXPECT_EQ(record.outcome, Outcome::reset) << "and it is not sent again";
+  EXPECT_NE(record.error.find("kept open after an answer"), std::string::npos) << record.error;
+  EXPECT_NE(record.error.find("--idle-timeout"), std::string::npos) << record.error;
+  EXPECT_EQ(carried.sent, 2);
+}
+
 TEST(Courier, ReadsTheRestOfWhatArrivedAtOnce) {
   const std::string body = "{\"generated_text\":\"" + std::string(300'000, 'a') + "\"}";
   bool states_length = false;

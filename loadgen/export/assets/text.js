@@ -326,7 +326,7 @@ function writeFacts() {
     ["Scenario", `${s.name} (${s.source})`], ["Load", describeLoad()], ["Seed", String(s.seed)], ["Target", run.targets.join(", ")],
     ["Server", run.server_version], ["Warm-up", s.warmup_s === null ? "until steady, by rule" : seconds(s.warmup_s)],
     ["Length", s.duration_s === null ? `${count(s.requests)} requests` : seconds(s.duration_s)],
-    ["Time-outs", `${seconds(s.timeouts_s.connect)} connect, ${seconds(s.timeouts_s.first_token)} first token, ${seconds(s.timeouts_s.total)} total`],
+    ["Time-outs", `${seconds(s.timeouts_s.connect)} connect, ${seconds(s.timeouts_s.first_token)} first token, ${seconds(s.timeouts_s.total)} total${s.timeouts_s.idle == null ? "" : `, idle connections ${seconds(s.timeouts_s.idle)}`}`],
     ["Prompts", s.nonce ? "each starts with a unique tag, so prefix caches do not help" : "sent as they are; prefix caches may help"],
     ["Token counts", sources],
   ]);
