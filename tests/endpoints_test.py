@@ -74,6 +74,19 @@ class Endpoints(harness.Test):
                 row = next(c for c in run.summary["validity"]["checks"] if c["name"] == "token_source")
                 self.assertEqual(row["status"], "SUSPECT", row)
 
+    def test_a_prompt_that_is_repeated_is_not_counted(self):
+        with WireServer(wire_servers.bare) as server, run_dir() as out, tempfile.TemporaryDirectory() as folder:
+            subprocess.run([harness.BIN / "refserver", "synth", "--arch", "qwen2", "--size", "tiny", "--out", f"{folder}/tiny"], check=True,
+                           capture_output=True)
+            text = "".join(wire_servers.words(TOKENS))
+            counted = subprocess.run([harness.BIN / "tokenize", "--tokenizer", f"{folder}/tiny"], input=json.dumps(text), check=True, text=True,
+                                     capture_output=True).stdout
+            for stream in ("--stream", "--no-stream"):
+                run = load(out / stream, "--target", server.url, "--endpoint", "prompt-max-tokens", stream, "--prompt", PROMPT, "--concurrency", 1,
+                           "--requests", 4, "--warmup", "0s", "--max-new-tokens", TOKENS, "--tokenizer", f"{folder}/tiny")
+                self.assertEqual(run.summary["counts"]["outcomes"], {"ok": 4}, repr(run))
+                self.assertEqual({(r["token_source"], r["output_tokens"]) for r in run.requests}, {("tokenizer", len(json.loads(counted)))})
+
     def test_what_is_thought_first_is_no_output(self):
         thinker = wire_servers.Thinker(pause_s=0.08)
         with WireServer(thinker) as server, run_dir() as out:

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "loadgen/drive/spelled_prefix.hpp"
 #include "loadgen/plan/pattern.hpp"
 #include "tokenizer/tokenizer.hpp"
 
@@ -53,14 +54,11 @@ void AnswerReader::start(const MixEntry& entry, RequestRecord& record) {
   wire_ = is_openai ? Wire::openai : entry.route == Route::custom ? Wire::custom : Wire::tgi;
   fields_.clear();
   done_ = final_ = failed_ = whole_read_ = continuous_usage_ = has_other_output_ = false;
-  // TGI's streams bring one token an event; a text that grows may begin with the prompt, whose tokens are not the
-  // answer's.
-  const bool is_countable =
-      !(wire_ == Wire::tgi && record.streamed) && !(endpoint_ != nullptr && endpoint_->text_grows);
-  counts_text_ = entry.vocabulary != nullptr && is_countable;
+  counts_text_ = entry.vocabulary != nullptr && !(wire_ == Wire::tgi && record.streamed);  // one token an event
   keeps_text_ = counts_text_ || entry.expect.needs_text();
   usage_so_far_ = 0;
-  longest_text_ = 0;
+  longest_text_ = old_text_ = echo_bytes_ = 0;
+  saw_text_ = false;
   last_index_.reset();
   usage_.reset();
   text_.clear();
@@ -88,6 +86,7 @@ bool AnswerReader::on_event(std::string_view data, std::int64_t at_ns) {
     note_error();
     return false;
   }
+  note_old_text();
   if (is_token_event()) {
     if (record_->stamps.first_output == 0 && brings_output()) record_->stamps.first_output = at_ns;
     on_token_event(at_ns, tokens_in_event());
@@ -131,10 +130,25 @@ bool AnswerReader::says_end() const noexcept {
   return fields_.ends || !fields_.finish_reason.empty();
 }
 
+bool AnswerReader::may_repeat_prompt(const MixEntry& entry) noexcept {
+  return entry.endpoint != nullptr &&
+         (entry.endpoint->text_grows || entry.vocabulary != nullptr || entry.expect.needs_text());
+}
+
+/// How much of an event's text is not new: all before it, where each event repeats that, and the prompt, where the
+/// first one has it.
+void AnswerReader::note_old_text() noexcept {
+  if (endpoint_ == nullptr) return;
+  old_text_ = endpoint_->text_grows ? longest_text_ : 0;
+  if (saw_text_ || fields_.text.empty()) return;
+  saw_text_ = true;
+  old_text_ = echo_bytes_ = spelled_prefix(fields_.text, record_->prompt);
+}
+
 /// Something for the reader: neither a thought nor a count alone, which may be that of a thought.
 bool AnswerReader::brings_output() const noexcept {
   if (wire_ == Wire::tgi || fields_.has_call) return true;
-  return endpoint_ != nullptr && endpoint_->text_grows ? fields_.text.size() > longest_text_ : fields_.has_text;
+  return endpoint_ != nullptr ? fields_.text.size() > old_text_ : fields_.has_text;
 }
 
 bool AnswerReader::is_token_event() const noexcept {
@@ -186,6 +200,7 @@ void AnswerReader::on_whole_body(std::string_view body) {
     note_error();
     return;
   }
+  note_old_text();
   note_facts();
   final_ = wire_ == Wire::custom ? fields_.text.data() != nullptr : fields_.has_generated_text || fields_.choices > 0;
 }
@@ -198,7 +213,14 @@ void AnswerReader::on_error_body(std::string_view body, int status) {
     record_->error_type = excerpt(fields_.error_type);
   } else {
     record_->error = body.empty() ? "HTTP " + std::to_string(status) : excerpt(body);
+    if (status == 404 || status == 405) record_->error = no_such_route(record_->error);
   }
+}
+
+/// A server that does not know the path seldom says which one that was.
+std::string AnswerReader::no_such_route(const std::string& said) const {
+  const std::string_view way = endpoint_ != nullptr ? std::string_view(endpoint_->name) : label(entry_->route);
+  return excerpt("no " + std::string(way) + " at " + entry_->target.url + ": " + said);
 }
 
 void AnswerReader::finish_complete(std::int64_t at_ns) {
@@ -247,7 +269,7 @@ void AnswerReader::settle_whole() {
                                            : "the body has neither generated_text nor choices";
     return;
   }
-  const bool empty = usage_ ? *usage_ == 0 : wire_ == Wire::tgi ? fields_.generated_text_empty : !fields_.has_text;
+  const bool empty = usage_ ? *usage_ == 0 : wire_ == Wire::tgi ? fields_.generated_text_empty : !brings_output();
   record_->outcome = empty ? Outcome::empty_output : Outcome::ok;
   if (empty) record_->error = "the answer has no token";
 }
@@ -263,7 +285,7 @@ void AnswerReader::settle_token_counts() {
     record_->token_source = TokenSource::server_stream;
   } else if (counts_by_text()) {
     constexpr tokenizer::EncodeOptions plain{tokenizer::SpecialTokens::omit, tokenizer::TokenText::plain};
-    record_->output_tokens = static_cast<std::uint32_t>(entry_->vocabulary->count(unescaped(text_), plain));
+    record_->output_tokens = static_cast<std::uint32_t>(entry_->vocabulary->count(answer_text(), plain));
     record_->token_source = TokenSource::tokenizer;
   } else if (!events.empty()) {
     record_->output_tokens = static_cast<std::uint32_t>(events.size());
@@ -284,7 +306,15 @@ bool AnswerReader::counts_by_stream() const noexcept {
 
 /// Once for the whole text: tokens of parts do not add up to those of the whole.
 bool AnswerReader::counts_by_text() const noexcept {
-  return counts_text_ && !text_.empty() && text_.size() < kept_text_bytes && !has_other_output_;
+  // Text that grows begins with the prompt, as a rule, whose tokens are not the answer's.
+  const bool may_hold_prompt = endpoint_ != nullptr && endpoint_->text_grows && echo_bytes_ == 0;
+  return counts_text_ && text_.size() > echo_bytes_ && text_.size() < kept_text_bytes && !has_other_output_ &&
+         !may_hold_prompt;
+}
+
+/// What was kept of it, in plain text and without the prompt, if that was repeated.
+std::string AnswerReader::answer_text() const {
+  return unescaped(std::string_view(text_).substr(std::min(echo_bytes_, text_.size())));
 }
 
 void AnswerReader::check_expectation() {
@@ -306,7 +336,7 @@ std::string AnswerReader::broken_expectation() const {
                           : "the answer is from the model '" + excerpt(model_) + "', not from the expected one";
   }
   if (!expect.needs_text()) return {};
-  const std::string text = unescaped(text_);
+  const std::string text = answer_text();
   if (expect.not_empty && is_blank(text)) return "the text is blank";
   if (!expect.matches) return {};
   switch (expect.matches->find_in(text)) {

@@ -15,6 +15,9 @@ namespace loadgen {
 
 class AnswerReader {
  public:
+  /// Whether an answer to `entry` may begin with the prompt and it matters where that ends: then the record needs it.
+  static bool may_repeat_prompt(const MixEntry& entry) noexcept;
+
   /// Makes ready for a request of `entry`; `record` outlives the answer.
   void start(const MixEntry& entry, RequestRecord& record);
 
@@ -41,6 +44,7 @@ class AnswerReader {
   void on_token_event(std::int64_t at_ns, std::uint32_t tokens);
   std::uint32_t tokens_in_event();
   bool is_token_event() const noexcept;
+  void note_old_text() noexcept;
   bool brings_output() const noexcept;
   bool is_end_data(std::string_view data) const noexcept;
   bool says_end() const noexcept;
@@ -53,8 +57,10 @@ class AnswerReader {
   void settle_token_counts();
   bool counts_by_stream() const noexcept;
   bool counts_by_text() const noexcept;
+  std::string answer_text() const;
   void check_expectation();
   std::string broken_expectation() const;
+  std::string no_such_route(const std::string& said) const;
   std::string excerpt(std::string_view text) const;
 
   const MixEntry* entry_ = nullptr;
@@ -70,7 +76,10 @@ class AnswerReader {
   bool counts_text_ = false;       ///< should the server not count
   bool has_other_output_ = false;  ///< reasoning or calls, which `text_` does not hold
   std::uint32_t usage_so_far_ = 0;
-  std::size_t longest_text_ = 0;             ///< of an endpoint whose events repeat the text so far
+  std::size_t longest_text_ = 0;  ///< of an endpoint whose events repeat the text so far
+  std::size_t old_text_ = 0;      ///< how much of the event's text is not new
+  std::size_t echo_bytes_ = 0;    ///< of an endpoint's text: how much of it is the prompt, as it is spelled there
+  bool saw_text_ = false;
   std::optional<std::uint32_t> last_index_;  ///< of the token event before
   bool continuous_usage_ = false;
   std::optional<std::uint32_t> usage_;

@@ -106,6 +106,7 @@ struct RequestFacts {
 /// What a worker reports: the facts and the token events, in order.
 struct RequestRecord : RequestFacts {
   std::vector<TokenEvent> events;
+  std::string prompt;  ///< as sent, where the answer may repeat it; else empty
 };
 
 }  // namespace loadgen

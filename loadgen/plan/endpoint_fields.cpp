@@ -45,6 +45,7 @@ std::size_t count_of(std::string_view text, std::string_view what) noexcept {
 /// Looks through every text of a body.
 struct BodyCheck {
   std::size_t prompts = 0;
+  std::string prompt_text;  ///< the text that holds it
   bool can_choose = false;  ///< {stream}
   std::string fault;
 
@@ -54,7 +55,9 @@ struct BodyCheck {
     for (const auto& item : value) look(item);
   }
   void look_at_text(const std::string& text) {
-    prompts += count_of(text, "{prompt}");
+    const std::size_t found = count_of(text, "{prompt}");
+    if (found > 0) prompt_text = text;
+    prompts += found;
     if (text == "{stream}") can_choose = true;
     if (text.size() < 3 || text.front() != '{' || text.back() != '}') return;
     const std::string_view word = std::string_view(text).substr(1, text.size() - 2);
@@ -106,6 +109,7 @@ class EndpointReader {
     if (check.prompts != 1)
       reader_.fail("body", fmt::format("must hold {{prompt}} once, in quotes; it does {} times", check.prompts));
     endpoint_.can_choose = check.can_choose;
+    endpoint_.prompt_text = check.prompt_text;
     endpoint_.body = body->dump();
   }
 

@@ -25,6 +25,7 @@ struct EndpointTemplate {
   Headers headers;
   /// JSON text whose strings hold {prompt} (exactly once), {model}, {max_tokens}, {seed}, {stream}, ...
   std::string body;
+  std::string prompt_text = "{prompt}";  ///< the string of the body that holds it
 
   Framing framing = Framing::none;
   bool can_choose = false;  ///< the body has {stream}: the server answers either way
@@ -33,6 +34,13 @@ struct EndpointTemplate {
   bool one_token_each = false;  ///< each event with text is one token
   std::string end_data;         ///< an event that is exactly this ends the stream; empty: none does
   std::string end_value;        ///< JSON text at Field::end that ends it; empty: any but null
+
+  /// What the server gets in place of `prompt`; other placeholders beside it stay as they are.
+  std::string around(const std::string& prompt) const {
+    constexpr std::string_view mark = "{prompt}";
+    std::string text = prompt_text;
+    return text.replace(text.find(mark), mark.size(), prompt);
+  }
 };
 
 /// The words that may stand in braces in a body.

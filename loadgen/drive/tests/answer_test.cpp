@@ -263,5 +263,18 @@ TEST(Answer, StatusCodesBecomeClassesAndKeepTheServersWords) {
   }
 }
 
+TEST(Answer, AnUnknownPathIsNamed) {
+  const auto said = [](const std::string& body, int status) {
+    Answer a(Route::tgi_stream);
+    a.entry.target.url = "http://h/v1";
+    a.reader.on_error_body(body, status);
+    return a.record.error;
+  };
+  EXPECT_EQ(said("", 404), "no tgi-stream at http://h/v1: HTTP 404");
+  EXPECT_EQ(said(R"({"detail":"Not Found"})", 404), R"(no tgi-stream at http://h/v1: {"detail":"Not Found"})");
+  EXPECT_EQ(said(R"({"error":{"message":"The model `x` does not exist."}})", 404), "The model `x` does not exist.");
+  EXPECT_EQ(said("", 400), "HTTP 400");
+}
+
 }  // namespace
 }  // namespace loadgen

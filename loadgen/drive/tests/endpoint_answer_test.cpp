@@ -127,6 +127,50 @@ TEST(EndpointAnswer, ATokenizerDoesNotCountWhatItCannot) {
   EXPECT_EQ(plain.record.token_source, TokenSource::tokenizer);
 }
 
+TEST(EndpointAnswer, APromptThatIsRepeatedIsNotCounted) {
+  MixEntry growing = entry_of("    endpoint: prompt-max-tokens\n    expect: {not_empty: true}\n");
+  growing.vocabulary = pairs();
+  Answer a(growing);
+  a.record.prompt = "ab \"é\"";
+  a.events({R"({"text":["ab \"\u00e9\""]})", R"({"text":["ab \"\u00e9\"ab"]})", R"({"text":["ab \"\u00e9\"abab!"]})"});
+  EXPECT_EQ(a.record.outcome, Outcome::ok) << a.record.error;
+  EXPECT_EQ(a.record.token_source, TokenSource::tokenizer);
+  EXPECT_EQ(a.record.output_tokens, 3U) << "ab ab !";
+  ASSERT_EQ(a.record.events.size(), 2U) << "the prompt alone is no token";
+  EXPECT_EQ(a.record.stamps.first_token, 20);
+
+  Answer silent(growing);
+  silent.record.prompt = "ab";
+  silent.events({R"({"text":["ab"]})"});
+  EXPECT_EQ(silent.record.outcome, Outcome::empty_output);
+  Answer other(growing);
+  other.record.prompt = "ba";
+  other.events({R"({"text":["ab"]})", R"({"text":["abab"]})"});
+  EXPECT_EQ(other.record.token_source, TokenSource::chunks) << "where the answer begins is not known";
+}
+
+TEST(EndpointAnswer, APromptInFrontOfTheFirstPieceOrAWholeTextIsNotCountedEither) {
+  MixEntry triton = entry_of("    endpoint: triton-generate-stream\n");
+  triton.vocabulary = pairs();
+  Answer streamed(triton);
+  streamed.record.prompt = "ab!";
+  streamed.events({R"({"text_output":"ab!ab"})", R"({"text_output":"ab!"})"});
+  EXPECT_EQ(streamed.record.events.size(), 2U);
+  EXPECT_EQ(streamed.record.output_tokens, 3U) << "later pieces are the answer's whatever they are";
+
+  MixEntry whole_entry = entry_of("    endpoint: triton-generate\n    stream: false\n    expect: {matches: '^ba$'}\n");
+  whole_entry.vocabulary = pairs();
+  Answer whole(whole_entry);
+  whole.record.prompt = "ab!";
+  whole.whole(R"({"text_output":"ab!ba"})");
+  EXPECT_EQ(whole.record.outcome, Outcome::ok) << whole.record.error;
+  EXPECT_EQ(whole.record.output_tokens, 1U);
+  Answer nothing(whole_entry);
+  nothing.record.prompt = "ab!";
+  nothing.whole(R"({"text_output":"ab!"})");
+  EXPECT_EQ(nothing.record.outcome, Outcome::empty_output);
+}
+
 TEST(EndpointAnswer, AStreamWithoutItsWordForTheEndIsTruncated) {
   Answer a(entry_of("    endpoint: ollama-chat\n"));
   a.events({R"({"message":{"role":"assistant","content":"Hi"},"done":false})"});
