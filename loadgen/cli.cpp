@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "loadgen/cli_arguments.hpp"
 #include "loadgen/cli_help.hpp"
@@ -93,6 +94,22 @@ Command make_probe(const Arguments& arguments) {
   return command;
 }
 
+/// "; did you mean '--target'?" of the first argument that nothing takes, or "".
+std::string suggestion(const CLI::App& app, const CLI::App* command) {
+  std::vector<std::string> names;
+  if (command == nullptr) {
+    for (const CLI::App* one : app.get_subcommands({})) names.push_back(one->get_name());
+  } else {
+    for (const CLI::Option* option : command->get_options())
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  for (const std::string& argument : app.remaining(true))
+    if (const std::string hint = did_you_mean(argument.substr(0, argument.find('=')), known); !hint.empty())
+      return hint;
+  return "";
+}
+
 }  // namespace
 
 Command parse_command_line(int argc, const char* const* argv) {
@@ -112,7 +129,8 @@ Command parse_command_line(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     const auto chosen = app.get_subcommands();
     const std::string command = chosen.empty() ? "loadgen" : "loadgen " + chosen.front()->get_name();
-    return bad_usage(fmt::format("{}: {}\n'{} --help' explains the flags.\n", command, error.what(), command));
+    return bad_usage(fmt::format("{}: {}{}\n'{} --help' explains the flags.\n", command, error.what(),
+                                 suggestion(app, chosen.empty() ? nullptr : chosen.front()), command));
   }
   if (app.got_subcommand("run")) return make_run(arguments);
   if (app.got_subcommand("doctor")) return make_doctor(arguments);

@@ -126,6 +126,9 @@ Result<std::vector<ShardResult>, std::string> read_shards(const std::vector<fs::
 }  // namespace
 
 ExitCode run_merge(const MergeCommand& command) {
+  for (const std::string& directory : command.directories)
+    if (std::error_code ignored; !fs::exists(directory, ignored))
+      fmt::print(stderr, "loadgen merge: left out: {} does not exist\n", directory);
   auto shards = read_shards(run_directories(command.directories));
   if (!shards) return complain(ExitCode::other_plans, shards.error());
   const ShardResult first = shards->front();

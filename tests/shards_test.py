@@ -282,6 +282,9 @@ class Usage(harness.Test):
             self.assertIn(word, run.stderr)
         self.assertEqual(loadgen("merge").code, 64)
         self.assertEqual(loadgen("merge", "/nonexistent").code, 64)
+        nothing = loadgen("merge", "/nonexistent", "--out", "/nonexistent/m")
+        self.assertEqual(nothing.code, 65)
+        self.assertIn("/nonexistent does not exist", nothing.stderr)
         with run_dir() as out:
             out.mkdir()
             empty = loadgen("merge", out, "--out", out / "m")

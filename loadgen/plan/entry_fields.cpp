@@ -182,7 +182,7 @@ Expectation read_expectation(const Document& document, const ObjectReader& entry
 void read_protocol(const Document& document, const ObjectReader& reader, const EntryDefaults& defaults,
                    const std::filesystem::path& folder, ScenarioErrors& errors, MixEntry& entry) {
   if (reader.has("endpoint") && reader.has("route"))
-    return reader.fail("endpoint", "excludes 'route': an endpoint is described by one or the other");
+    return reader.fail("endpoint", "excludes 'route': a server is described by one or the other, so drop one of them");
   const bool own_route = reader.has("route");
   const bool by_template = reader.has("endpoint") || (!own_route && defaults.has_endpoint);
   if (by_template) {

@@ -112,6 +112,7 @@ class GateParser {
   }
 
   static std::string unknown_term(std::string_view word) {
+    if (metric_from(word)) return fmt::format("{0} has many values: write p99({0}), p50, mean, min or max", word);
     std::vector<std::string_view> names = {"mean", "min", "max", "p50", "p90", "p95", "p99"};
     for (const auto& [name, scalar] : scalars) names.push_back(name);
     for (const ObservedMetricInfo& metric : observed_metrics) names.push_back(metric.name);

@@ -108,7 +108,7 @@ Headers read_headers(const ObjectReader& object, Headers headers) {
   Headers own;
   for (const auto& [name, text] : value->items()) {
     const auto fail = [&object, name = std::string_view(name)](const std::string& why) {
-      object.fail("headers", fmt::format("'{}' {}", name.substr(0, 60), why));
+      object.fail_in("headers", name, fmt::format("'{}' {}", name.substr(0, 60), why));
     };
     const std::string fault = name_fault(name);
     if (!fault.empty()) {

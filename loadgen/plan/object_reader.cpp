@@ -86,6 +86,10 @@ void ObjectReader::fail(std::string_view key, std::string message) const {
   errors_.push_back(document_.error_at(key.empty() ? pointer_ : pointer(key), std::move(message)));
 }
 
+void ObjectReader::fail_in(std::string_view key, std::string_view inner, std::string message) const {
+  errors_.push_back(document_.error_at(step(pointer(key), inner), std::move(message)));
+}
+
 std::optional<std::string> ObjectReader::checked_text(const Json& value, const std::string& at, TextRange range) const {
   const auto refuse = [&](std::string message) {
     errors_.push_back(document_.error_at(at, std::move(message)));

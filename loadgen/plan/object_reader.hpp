@@ -45,6 +45,8 @@ class ObjectReader {
   bool is_mapping() const noexcept { return object_ != nullptr; }
   std::string pointer(std::string_view key) const { return step(pointer_, key); }
   void fail(std::string_view key, std::string message) const;
+  /// The same about `inner` within the mapping at `key`; blamed on what wrote that.
+  void fail_in(std::string_view key, std::string_view inner, std::string message) const;
 
   // Absent keys and wrong values give nothing; wrong values are errors as well.
   std::optional<std::string> text(std::string_view key, TextRange range) const;

@@ -142,6 +142,7 @@ TEST(Gate, SaysWhatWasExpectedAndWhere) {
       {"p0(e2e) < 1s", "column 1 ", "both excluded"},
       {"p999(e2e) < 1s", "column 1 ", "write p99.9"},
       {"p99.(e2e) < 1s", "column 1 ", "expected pNN(metric)"},
+      {"ttft < 1s", "column 1 ", "ttft has many values: write p99(ttft)"},
       {"p(e2e) < 1s", "column 1 ", "expected pNN(metric)"},
       {"P99(e2e) < 1s", "column 1 ", "did you mean 'p99'"},
       {"  eror_rate < 1%", "column 3 ", "did you mean 'error_rate'"},
