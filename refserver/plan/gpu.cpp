@@ -60,7 +60,11 @@ CheckpointResult<Gpu> load_gpu(const std::string& name_or_file) {
     if (name_or_file == known.name) return parse_gpu(*known.text, name_or_file);
   }
   const auto text = read_small_file(name_or_file, kMaxGpuFileBytes);
-  if (text.has_error()) return text.error();
+  if (text.has_error()) {
+    CheckpointError error = text.error();
+    error.text += fmt::format(" (and it is no GPU known here; there are {})", fmt::join(known_gpus(), ", "));
+    return error;
+  }
   return parse_gpu(*text, name_or_file);
 }
 

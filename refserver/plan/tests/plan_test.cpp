@@ -212,6 +212,7 @@ TEST(RooflineTest, ABurstEndsWithEveryPromptAndEveryStep) {
 TEST(GpuFiles, EveryKnownOneLoadsAndABadOneIsNamed) {
   for (const std::string& name : known_gpus()) EXPECT_TRUE(load_gpu(name).has_value()) << name;
   EXPECT_THAT(load_gpu("rtx9999").error().message(), HasSubstr("rtx9999: cannot be opened"));
+  EXPECT_THAT(load_gpu("rtx9999").error().message(), HasSubstr("there are rtx4070s, rtx4090, "));
   EXPECT_THAT(parse_gpu("{}", "f.json").error().message(), HasSubstr("f.json: memory_mib: is missing"));
   EXPECT_THAT(parse_gpu(R"({"memory_mib":-5})", "f.json").error().message(),
               HasSubstr("memory_mib: -5 is not a number"));
