@@ -11,6 +11,10 @@ void Connection::get_near() const noexcept {
   if (exchange != nullptr) exchange->get_near();
 }
 
+void Connection::get_nearer() const noexcept {
+  if (exchange != nullptr) exchange->get_nearer();
+}
+
 int Connection::update_interest(EventLoop& loop) noexcept {
   // Told once per arrival, the kernel need not look at each socket a second time in the turn after its read.
   constexpr std::uint32_t once_per_arrival = EPOLLIN | EPOLLRDHUP | EPOLLET;

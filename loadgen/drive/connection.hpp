@@ -37,6 +37,7 @@ class Connection final : public Watcher {
   }
 
   void get_near() const noexcept override;
+  void get_nearer() const noexcept override;
 
   Exchange* exchange = nullptr;  ///< whose request it carries; null while idle
   std::size_t position = 0;      ///< in the list that owns it

@@ -83,8 +83,9 @@ void EventLoop::handle_ready() {
   now_ns_ = woke_ns_ = monotonic_ns();
   const std::span<const epoll_event> batch(events.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
   for (std::size_t i = 0; i < batch.size(); ++i) {
-    if (i + 2 < batch.size()) __builtin_prefetch(batch[i + 2].data.ptr);
-    if (i + 1 < batch.size()) static_cast<const Watcher*>(batch[i + 1].data.ptr)->get_near();
+    if (i + 3 < batch.size()) __builtin_prefetch(batch[i + 3].data.ptr);
+    if (i + 2 < batch.size()) static_cast<const Watcher*>(batch[i + 2].data.ptr)->get_near();
+    if (i + 1 < batch.size()) static_cast<const Watcher*>(batch[i + 1].data.ptr)->get_nearer();
     static_cast<Watcher*>(batch[i].data.ptr)->on_ready(batch[i].events);
     if (now_ns_ >= next_due()) run_due_timers();
   }

@@ -23,8 +23,10 @@ class Watcher {
  public:
   /// `events`: epoll's bits (EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP).
   virtual void on_ready(std::uint32_t events) = 0;
-  /// Its turn is near: brings what `on_ready` will touch into the cache. Of a thousand streams each is cold.
+  /// Its turn is near: brings what `on_ready` will touch into the cache. Of a thousand streams each is cold. What is
+  /// found by looking into that comes one turn later, `get_nearer`.
   virtual void get_near() const noexcept {}
+  virtual void get_nearer() const noexcept {}
   virtual ~Watcher() = default;
 };
 

@@ -4,15 +4,13 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <string>
 #include <string_view>
 
-#include "loadgen/drive/answer.hpp"
 #include "loadgen/drive/arrival.hpp"
-#include "loadgen/drive/http_parser.hpp"
-#include "loadgen/drive/line_parser.hpp"
+#include "loadgen/drive/intake.hpp"
 #include "loadgen/drive/request_record.hpp"
-#include "loadgen/drive/sse_parser.hpp"
 
 namespace loadgen {
 
@@ -23,9 +21,10 @@ class Exchange {
   /// The record of the request under way; the caller fills in index, entry, intended and dispatch beforehand.
   RequestRecord record;
   std::atomic<std::uint64_t>* live_tokens = nullptr;  ///< counts tokens as they arrive, written by this thread alone
+  IntakePool* intakes = nullptr;                      ///< shared with others; null: it keeps one of its own
   std::size_t position = 0;                           ///< in the courier's list of what is under way
 
-  /// Gets the record ready for a new request.
+  /// Gets the record ready for a new request. `entry` outlives the answer.
   void prepare(const MixEntry& entry, const Timeouts& timeouts);
 
   // What happened, in the order it can happen.
@@ -45,14 +44,13 @@ class Exchange {
   /// The peer closed (`error` 0) or the connection broke, in sending or in reading; `why` as above.
   void on_closed(int error, const std::string& why, std::int64_t at_ns);
   /// Ends it with this outcome, or with the timeout whose deadline has passed.
-  void cut(Outcome outcome, const char* why, std::int64_t at_ns);
+  void cut(Outcome outcome, std::string why, std::int64_t at_ns);
   void cut_at_deadline(std::int64_t at_ns);
 
-  /// Brings it into the cache ahead of `on_bytes`.
-  void get_near() const noexcept {
-    constexpr std::size_t line = 64;
-    for (std::size_t at = 0; at < sizeof(Exchange); at += line)
-      __builtin_prefetch(reinterpret_cast<const char*>(this) + at);
+  /// Brings it into the cache ahead of `on_bytes`; once it is there, what takes in its answer.
+  void get_near() const noexcept { prefetch(this, sizeof(Exchange)); }
+  void get_nearer() const noexcept {
+    if (intake_) prefetch(intake_.get(), sizeof(Intake));
   }
 
   bool is_over() const noexcept { return over_; }
@@ -70,6 +68,14 @@ class Exchange {
   std::int64_t usual_gap_ns() const noexcept { return usual_gap_ns_; }
 
  private:
+  static void prefetch(const void* object, std::size_t size) noexcept {
+    constexpr std::size_t line = 64;
+    for (std::size_t at = 0; at < size; at += line) __builtin_prefetch(static_cast<const char*>(object) + at);
+  }
+
+  Intake& intake();
+  void let_go_of_intake();
+  void take_in(std::string_view bytes, const Arrival& arrival);
   void on_head(std::int64_t at_ns);
   void on_body(std::string_view part, std::int64_t at_ns);
   Framing framing_of_answer() const noexcept;
@@ -77,15 +83,14 @@ class Exchange {
   void note_gap(std::size_t from_event, std::int64_t at_ns) noexcept;
   void note_arrival(const Arrival& arrival) noexcept;
   void on_end(std::int64_t at_ns);
+  std::string_view body() const noexcept { return whole_.data() != nullptr ? whole_ : intake_->body; }
   std::string error_text() const;
   void end_cut(Outcome outcome, std::string why, std::int64_t at_ns);
 
   Timeouts timeouts_;
-  HttpParser http_;
-  SseParser sse_;
-  LineParser lines_;
-  AnswerReader answer_;
-  std::string body_;  ///< of an answer that is not a stream
+  const MixEntry* entry_ = nullptr;
+  std::unique_ptr<Intake> intake_;  ///< taken with the first byte, or for an end without one
+  std::string_view whole_;          ///< the body of an answer that came in one read, while that is looked at
   std::int64_t deadline_ns_ = INT64_MAX;
   std::int64_t last_stamp_ns_ = 0;
   std::int64_t usual_gap_ns_ = 0;
@@ -97,6 +102,7 @@ class Exchange {
   bool over_ = false;
   bool usable_ = false;
   bool has_just_begun_ = false;
+  bool has_intake_ = false;  ///< `intake_` is that of this answer
 };
 
 /// The outcome of a failed connect or of an error (errno) on the socket before any byte came back.

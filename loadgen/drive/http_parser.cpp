@@ -86,9 +86,11 @@ bool HttpParser::fail(std::string why) {
 
 std::size_t HttpParser::feed_head(std::string_view bytes) {
   if (buffer_.empty()) {  // nearly always the head comes whole in one read, and is read where it lies
+    if (const std::size_t known = recall_head(bytes); known > 0) return known;
     const auto end = bytes.substr(0, head_limit_bytes).find("\r\n\r\n");
     if (end != std::string_view::npos) {
       take_head(bytes.substr(0, end + 2));
+      remember_head(bytes.substr(0, end + 4));
       return end + 4;
     }
   }
@@ -105,6 +107,27 @@ std::size_t HttpParser::feed_head(std::string_view bytes) {
   take_head(std::string_view(buffer_).substr(0, end + 2));
   buffer_.clear();
   return end + 4 - before;
+}
+
+/// The head before once more, but for its length: how many bytes it has, or 0.
+std::size_t HttpParser::recall_head(std::string_view bytes) {
+  const std::size_t size = memory_ != nullptr ? memory_->find(bytes) : 0;
+  if (size == 0) return 0;
+  const HeadMemory::Said& said = memory_->said();
+  head_.status = said.status;
+  head_.keep_alive = said.keep_alive;
+  head_.content_type.assign(said.content_type);
+  content_length_ = said.content_length;
+  chunked_ = said.is_chunked;
+  has_head_ = true;
+  start_body();
+  return size;
+}
+
+/// `head` has just been taken.
+void HttpParser::remember_head(std::string_view head) {
+  if (memory_ == nullptr || !has_head_ || !is_plain_) return;
+  memory_->keep(head, length_digits_, {head_.status, head_.keep_alive, chunked_, head_.content_type, content_length_});
 }
 
 /// A whole head, up to and with the end of its last line.
@@ -126,6 +149,8 @@ void HttpParser::take_head(std::string_view head) {
 
 bool HttpParser::parse_head(std::string_view head) {
   bool first = true;
+  length_digits_ = {};
+  is_plain_ = true;
   while (!head.empty()) {
     const auto eol = head.find("\r\n");
     const std::string_view line = head.substr(0, eol);
@@ -153,7 +178,9 @@ bool HttpParser::parse_field(std::string_view line) {
   if (equals_ignoring_case(name, "content-length")) {
     const auto length = to_number<std::uint64_t>(value);
     if (!length || (content_length_ && *content_length_ != *length)) return fail("bad content-length in the response");
+    is_plain_ = is_plain_ && !content_length_;
     content_length_ = length;
+    length_digits_ = value;
   } else if (equals_ignoring_case(name, "transfer-encoding")) {
     if (!equals_ignoring_case(value, "chunked")) return fail("unknown transfer-encoding in the response");
     chunked_ = true;
@@ -163,7 +190,16 @@ bool HttpParser::parse_field(std::string_view line) {
   } else if (equals_ignoring_case(name, "content-type")) {
     head_.content_type.assign(trimmed(value.substr(0, value.find(';'))));
     for (char& c : head_.content_type) c = lower(c);
-  } else if (equals_ignoring_case(name, "content-encoding")) {
+  } else {
+    parse_rare_field(name, value);
+  }
+  return true;
+}
+
+/// What only some answers say. A head that says it is read anew each time.
+void HttpParser::parse_rare_field(std::string_view name, std::string_view value) {
+  bool is_rare = true;
+  if (equals_ignoring_case(name, "content-encoding")) {
     if (!equals_ignoring_case(value, "identity")) head_.content_encoding.assign(value);
   } else if (head_.status / 100 == 3 && equals_ignoring_case(name, "location")) {
     head_.location.assign(value);
@@ -173,8 +209,10 @@ bool HttpParser::parse_field(std::string_view line) {
     head_.generated_tokens = to_number<std::uint32_t>(value);
   } else if (equals_ignoring_case(name, "x-plumbline-truth")) {
     head_.truth.assign(value);
+  } else {
+    is_rare = false;
   }
-  return true;
+  is_plain_ = is_plain_ && !is_rare;
 }
 
 void HttpParser::start_body() {

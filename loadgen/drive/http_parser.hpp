@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "loadgen/drive/head_memory.hpp"
+
 namespace loadgen {
 
 /// What the load generator needs of a response head.
@@ -32,6 +34,9 @@ class HttpParser {
 
   static constexpr std::size_t head_limit_bytes = 64 * 1024;
 
+  /// With a memory (which outlives it) a head like the one before is known without being read.
+  explicit HttpParser(HeadMemory* memory = nullptr) noexcept : memory_(memory) {}
+
   /// Makes ready for the next response on the connection.
   void reset();
 
@@ -46,6 +51,10 @@ class HttpParser {
   State state() const noexcept { return state_; }
   bool has_head() const noexcept { return has_head_; }
   const ResponseHead& head() const noexcept { return head_; }
+  /// Within `on_body`: this run is all that was left of a body of known length.
+  bool is_rest_of_body(std::string_view run) const noexcept {
+    return framing_ == Framing::length && run.size() == remaining_;
+  }
   const std::string& error() const noexcept { return error_; }
 
  private:
@@ -63,11 +72,14 @@ class HttpParser {
   };
 
   std::size_t feed_head(std::string_view bytes);
+  std::size_t recall_head(std::string_view bytes);
+  void remember_head(std::string_view head);
   void take_head(std::string_view head);
   bool parse_head(std::string_view head);
   void clear_head();
   bool parse_status_line(std::string_view line);
   bool parse_field(std::string_view line);
+  void parse_rare_field(std::string_view name, std::string_view value);
   void start_body();
   bool fail(std::string why);
   /// Advances over framing bytes of a chunked body; returns the bytes consumed. `part` is set when data comes next.
@@ -75,6 +87,7 @@ class HttpParser {
   std::size_t take_usual_framing(std::string_view bytes) noexcept;
   bool on_chunk_byte(char c);
 
+  HeadMemory* memory_;
   State state_ = State::head;
   bool has_head_ = false;
   Framing framing_ = Framing::until_close;
@@ -84,7 +97,9 @@ class HttpParser {
   std::optional<std::uint64_t> content_length_;
   bool chunked_ = false;
   ResponseHead head_;
-  std::string buffer_;  ///< head bytes so far
+  std::string_view length_digits_;  ///< while a head is being read: where it says `content_length_`
+  bool is_plain_ = true;            ///< it says nothing that a `HeadMemory` does not keep
+  std::string buffer_;              ///< head bytes so far
   std::string error_;
 };
 

@@ -73,8 +73,8 @@ struct TokenEvent {
   std::uint32_t tokens = 1;
 };
 
-/// Everything about one ended request but its token events: small enough to keep for each request of a run.
-struct RequestFacts {
+/// What of one ended request is a number, or a word of a fixed set.
+struct RequestNumbers {
   std::uint64_t index = 0;  ///< position in the plan
   std::uint32_t entry = 0;  ///< position in the mix
   Phase phase = Phase::warmup;
@@ -97,6 +97,10 @@ struct RequestFacts {
   std::uint32_t requested_input_tokens = 0;  ///< of a prompt that was made up; 0: it was given
   std::uint32_t coalesced_events = 0;        ///< token events that shared a read with another
   std::uint32_t index_breaks = 0;            ///< TGI: token events whose index does not follow that of the one before
+};
+
+/// Everything about one ended request but its token events: small enough to keep for each request of a run.
+struct RequestFacts : RequestNumbers {
   std::string finish_reason;
   std::string error_type;  ///< the server's own word, if any
   std::string error;       ///< one line for people
@@ -107,6 +111,13 @@ struct RequestFacts {
 struct RequestRecord : RequestFacts {
   std::vector<TokenEvent> events;
   std::string prompt;  ///< as sent, where the answer may repeat it; else empty
+
+  /// Ready for the next request; keeps the memory of texts and events.
+  void clear() noexcept {
+    static_cast<RequestNumbers&>(*this) = {};
+    for (std::string* text : {&finish_reason, &error_type, &error, &truth, &prompt}) text->clear();
+    events.clear();
+  }
 };
 
 }  // namespace loadgen

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <charconv>
 #include <cstring>
@@ -209,12 +210,28 @@ std::string escaped(const std::string& text) {
 }
 
 constexpr std::size_t nonce_length = 19;
+constexpr std::string_view length_field = "\r\ncontent-length: ";
+constexpr std::string_view end_of_head = "\r\n\r\n";
+
+/// Eight hex digits, all at once: each four bits get a byte of their own, and those above nine become letters.
+char* put_hex(char* at, std::uint32_t value) noexcept {
+  std::uint64_t x = value;
+  x = (x | x << 16) & 0x0000ffff0000ffffU;
+  x = (x | x << 8) & 0x00ff00ff00ff00ffU;
+  x = (x | x << 4) & 0x0f0f0f0f0f0f0f0fU;
+  const std::uint64_t is_letter = ((x + 0x0606060606060606U) >> 4) & 0x0101010101010101U;
+  x += 0x3030303030303030U + is_letter * ('a' - '0' - 10);
+  if constexpr (std::endian::native == std::endian::little) x = __builtin_bswap64(x);
+  std::memcpy(at, &x, sizeof x);
+  return at + sizeof x;
+}
 
 /// As Plan::prompt_text spells it; hex digits need no escaping.
 char* put_nonce(char* at, std::uint64_t nonce) noexcept {
-  std::memcpy(at, "[0000000000000000] ", nonce_length);
-  for (std::size_t i = 16; i > 0; --i, nonce >>= 4) at[i] = "0123456789abcdef"[nonce & 15];
-  return at + nonce_length;
+  *at = '[';
+  at = put_hex(put_hex(at + 1, static_cast<std::uint32_t>(nonce >> 32)), static_cast<std::uint32_t>(nonce));
+  std::memcpy(at, "] ", 2);
+  return at + 2;
 }
 
 constexpr std::size_t longest_number = 20;
@@ -255,9 +272,16 @@ std::string head_text(const MixEntry& entry, const std::string& run_id) {
 RequestWriter::RequestWriter(const Plan& plan, const std::string& run_id) : plan_(plan) {
   if (!plan.scenario().index_header.empty()) index_header_ = "\r\n" + plan.scenario().index_header + ": ";
   for (const MixEntry& entry : plan.scenario().mix) {
-    Template prepared{head_text(entry, run_id), cut(body_text(entry)), 0, {}};
+    Template prepared{head_text(entry, run_id), cut(body_text(entry)), 0, {}, {}};
     for (const Piece& piece : prepared.body) prepared.body_bytes += piece.text.size();
-    for (const std::string& prompt : entry.prompts) prepared.prompts.push_back(escaped(prompt));
+    const bool is_drawn = entry.made != nullptr || entry.parameters.drawn_tokens != nullptr;
+    for (const std::string& prompt : entry.prompts) {
+      if (is_drawn) {
+        prepared.prompts.push_back(escaped(prompt));
+      } else {
+        prepared.ready.push_back(make_ready(prepared, escaped(prompt), plan.scenario().nonce));
+      }
+    }
     templates_.push_back(std::move(prepared));
   }
 }
@@ -281,9 +305,40 @@ std::vector<RequestWriter::Piece> RequestWriter::cut(std::string body) {
   return pieces;
 }
 
+RequestWriter::Ready RequestWriter::make_ready(const Template& made, const std::string& prompt, bool nonce) {
+  const std::string before(nonce ? nonce_length : 0, ' ');
+  std::string body;
+  std::vector<std::size_t> nonces;
+  for (const Piece& piece : made.body) {
+    body += piece.text;
+    if (piece.next != Piece::Next::prompt) continue;
+    if (nonce) nonces.push_back(body.size());
+    body += before + prompt;
+  }
+  const std::string head = fmt::format("{}{}{}", length_field, body.size(), end_of_head);
+  for (std::size_t& at : nonces) at += head.size();
+  return {head + body, std::move(nonces)};
+}
+
 /// Once per request on the sending thread, so without a general formatter.
 void RequestWriter::write(const PlannedRequest& request, std::string& out) const {
-  const Template& t = templates_[request.entry];
+  const Template& made = templates_[request.entry];
+  made.ready.empty() ? write_drawn(made, request, out) : write_ready(made, request, out);
+}
+
+void RequestWriter::write_ready(const Template& made, const PlannedRequest& request, std::string& out) const {
+  const Ready& ready = made.ready[request.prompt];
+  char number[longest_number];
+  const std::string_view index(number, static_cast<std::size_t>(put_number(number, request.index) - number));
+  const std::size_t repeated = index_header_.empty() ? 0 : index_header_.size() + index.size();
+  out.resize(made.head.size() + index.size() + repeated + ready.rest.size());
+  char* at = put_text(put_text(out.data(), made.head), index);
+  if (repeated > 0) at = put_text(put_text(at, index_header_), index);
+  put_text(at, ready.rest);
+  for (const std::size_t nonce : ready.nonces) put_nonce(at + nonce, request.nonce);
+}
+
+void RequestWriter::write_drawn(const Template& t, const PlannedRequest& request, std::string& out) const {
   const MadePrompts* const made = plan_.scenario().mix[request.entry].made.get();
   const std::string_view given = made != nullptr ? std::string_view() : t.prompts[request.prompt];
   const bool nonce = made == nullptr && plan_.scenario().nonce;
@@ -297,8 +352,6 @@ void RequestWriter::write(const PlannedRequest& request, std::string& out) const
     if (piece.next == Piece::Next::prompt) length += prompt_bytes;
     if (piece.next == Piece::Next::tokens) length += tokens.size();
   }
-  constexpr std::string_view length_field = "\r\ncontent-length: ";
-  constexpr std::string_view end_of_head = "\r\n\r\n";
   out.resize(t.head.size() + index_header_.size() + length_field.size() + end_of_head.size() + 3 * longest_number +
              length);
   char* at = put_number(put_text(out.data(), t.head), request.index);

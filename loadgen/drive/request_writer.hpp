@@ -25,14 +25,23 @@ class RequestWriter {
     std::string text;
     Next next = Next::end;
   };
+  /// Everything behind the index, where only the nonce differs from request to request: it is put in afterwards.
+  struct Ready {
+    std::string rest;
+    std::vector<std::size_t> nonces;  ///< where in `rest`
+  };
   struct Template {
     std::string head;  ///< request line and headers up to the index in `x-request-id`
     std::vector<Piece> body;
     std::size_t body_bytes = 0;        ///< of all its texts
-    std::vector<std::string> prompts;  ///< JSON-escaped
+    std::vector<std::string> prompts;  ///< JSON-escaped; none where `ready` holds them
+    std::vector<Ready> ready;          ///< by prompt; empty where lengths are drawn or prompts made up
   };
 
   static std::vector<Piece> cut(std::string body);
+  static Ready make_ready(const Template& made, const std::string& prompt, bool nonce);
+  void write_ready(const Template& made, const PlannedRequest& request, std::string& out) const;
+  void write_drawn(const Template& made, const PlannedRequest& request, std::string& out) const;
 
   const Plan& plan_;
   std::vector<Template> templates_;  ///< by entry

@@ -94,6 +94,7 @@ struct Worker::Impl final : Courier::Client {
   std::vector<std::size_t> entry_target;  ///< mix entry -> endpoint
   EventLoop loop;
   Courier courier;
+  IntakePool intakes;
   std::vector<std::unique_ptr<Request>> made;  ///< all requests there are
   std::vector<Request*> spare;
   std::deque<Request*> ended;           ///< long ones not recorded yet: that waits until nothing is to be read or sent

@@ -172,6 +172,7 @@ Worker::Impl::Request& Worker::Impl::take_request() {
   if (spare.empty()) {
     made.push_back(std::make_unique<Request>());
     made.back()->live_tokens = &counters.tokens;
+    made.back()->intakes = &intakes;
     return *made.back();
   }
   Request* request = spare.back();
@@ -187,7 +188,6 @@ Worker::Impl::Request& Worker::Impl::prepare(std::uint64_t index, std::string& i
   request.record.entry = planned.entry;
   request.record.requested_tokens = planned.tokens;
   request.record.requested_input_tokens = planned.prompt_tokens;
-  request.record.prompt.clear();
   const MixEntry& entry = plan.scenario().mix[planned.entry];
   if (AnswerReader::may_repeat_prompt(entry)) request.record.prompt = entry.endpoint->around(plan.prompt_text(planned));
   request.slot = Request::no_slot;

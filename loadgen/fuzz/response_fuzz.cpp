@@ -4,7 +4,7 @@
 //
 // Not part of the normal build. With clang, from the project root:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. loadgen/fuzz/response_fuzz.cpp \
-//     loadgen/drive/{http_parser,sse_parser,answer,answer_fields,request_record}.cpp \
+//     loadgen/drive/{http_parser,head_memory,sse_parser,answer,answer_fields,spelled_prefix,request_record}.cpp \
 //     loadgen/plan/{scenario,field_paths,pattern}.cpp -lfmt -lpcre2-8 -o response_fuzz
 //   ./response_fuzz -max_len=16384 CORPUS loadgen/fuzz/seeds/response
 #include <cstddef>
@@ -50,7 +50,8 @@ std::shared_ptr<const loadgen::EndpointTemplate> make_template() {
 Result read_all(std::string_view bytes, std::size_t piece, loadgen::Route route) {
   static const auto endpoint = make_template();
   static const auto pattern = *loadgen::Pattern::compile("^[ -~]*a(b|c)+$");
-  HttpParser http;
+  static loadgen::HeadMemory heads;  // a head that comes whole is known the second time
+  HttpParser http(&heads);
   loadgen::SseParser sse(4096);
   loadgen::LineParser lines(4096);
   loadgen::MixEntry entry;

@@ -28,15 +28,22 @@ Plan::Plan(Scenario scenario) : scenario_(std::move(scenario)) {
   cumulative_share_.back() = 1;  // rounding must not leave a gap above the last entry
 }
 
-PlannedRequest Plan::request(std::uint64_t index) const noexcept {
+/// Position in the mix; where there is one entry nothing needs to be drawn.
+std::size_t Plan::entry_of(std::uint64_t index) const noexcept {
+  if (cumulative_share_.size() == 1) return 0;
   const double u = keyed_uniform(scenario_.seed, Draw::entry, index);
   const auto at = std::upper_bound(cumulative_share_.begin(), cumulative_share_.end(), u);
-  const auto entry = static_cast<std::size_t>(at - cumulative_share_.begin());
+  return static_cast<std::size_t>(at - cumulative_share_.begin());
+}
+
+PlannedRequest Plan::request(std::uint64_t index) const noexcept {
+  const std::size_t entry = entry_of(index);
   const MixEntry& chosen = scenario_.mix[entry];
   const std::uint64_t prompts = chosen.prompts.size();
   // Multiply and shift: the high 32 random bits as a fraction of the number of prompts, without modulo bias that
   // matters.
-  const std::uint64_t prompt = ((keyed_bits(scenario_.seed, Draw::prompt, index) >> 32) * prompts) >> 32;
+  const std::uint64_t prompt =
+      prompts < 2 ? 0 : ((keyed_bits(scenario_.seed, Draw::prompt, index) >> 32) * prompts) >> 32;
   const Parameters& p = chosen.parameters;
   const std::uint32_t tokens =
       p.drawn_tokens ? drawn(*p.drawn_tokens, scenario_.seed, Draw::output_tokens, index) : p.max_new_tokens;

@@ -40,6 +40,8 @@ class Plan {
   std::string prompt_text(const PlannedRequest& request) const;
 
  private:
+  std::size_t entry_of(std::uint64_t index) const noexcept;
+
   Scenario scenario_;
   std::vector<double> cumulative_share_;  ///< per entry, ends in 1
 };

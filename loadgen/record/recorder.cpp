@@ -30,12 +30,19 @@ std::uint64_t tokens_in_window(const RequestRecord& record, const Window& window
   const std::int64_t begin = events.empty() ? record.stamps.send : record.stamps.first_token;
   const std::int64_t end = events.empty() ? record.stamps.end : record.stamps.last_token;
   if (end <= begin) return inside(end, window) ? record.output_tokens : 0;
-  const double share = static_cast<double>(overlap(begin, end, window)) / static_cast<double>(end - begin);
+  const std::int64_t within = overlap(begin, end, window);
+  if (within == end - begin) return record.output_tokens;
+  const double share = static_cast<double>(within) / static_cast<double>(end - begin);
   return static_cast<std::uint64_t>(std::llround(share * record.output_tokens));
 }
 
 bool is_timeout(Outcome outcome) noexcept {
   return outcome == Outcome::timeout_connect || outcome == Outcome::timeout_ttft || outcome == Outcome::timeout_total;
+}
+
+void count_reason(const std::string& reason, EntryTally& tally) {
+  static const std::string unknown = "unknown";
+  ++tally.finish_reasons[reason.empty() ? unknown : reason];
 }
 
 void count_error(const RequestRecord& record, EntryTally& tally) {
@@ -148,7 +155,7 @@ void Recorder::record_measured(const RequestRecord& record, const RequestMetrics
   tally.coalesced_events += record.coalesced_events;
   tally.index_breaks += record.index_breaks;
   ++tally.token_sources[static_cast<std::size_t>(record.token_source)];
-  ++tally.finish_reasons[record.finish_reason.empty() ? "unknown" : record.finish_reason];
+  count_reason(record.finish_reason, tally);
 }
 
 void Recorder::record_censored(const RequestRecord& record, EntryTally& tally) const {
@@ -165,6 +172,7 @@ void Recorder::record_censored(const RequestRecord& record, EntryTally& tally) c
 }
 
 void Recorder::record_gaps(const RequestRecord& record, EntryTally& tally) {
+  if (record.events.size() < 2) return;
   gaps_.clear();
   append_icl(record, gaps_);
   for (const GapValue& gap : gaps_) tally[Metric::icl].record_ns(gap.gap_ns);

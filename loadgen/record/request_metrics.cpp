@@ -7,11 +7,11 @@ namespace loadgen {
 namespace {
 
 void set_gap_statistics(const RequestRecord& record, RequestMetrics& metrics) {
+  if (record.events.size() < 2) return;
   thread_local std::vector<std::int64_t> gaps;  // reused: one request after the other, no allocation once grown
   gaps.clear();
   for (std::size_t i = 1; i < record.events.size(); ++i)
     gaps.push_back(record.events[i].at_ns - record.events[i - 1].at_ns);
-  if (gaps.empty()) return;
   const std::int64_t sum = record.events.back().at_ns - record.events.front().at_ns;
   metrics.icl_mean = sum / static_cast<std::int64_t>(gaps.size());
   const std::size_t rank = (gaps.size() * 99 + 99) / 100;  // nearest rank: ceil(0.99 N), from 1

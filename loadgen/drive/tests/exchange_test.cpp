@@ -248,5 +248,54 @@ TEST_F(ExchangeTest, LiveTokensAreCountedAsTheyArrive) {
   EXPECT_EQ(x.record.coalesced_events, 2U);
 }
 
+TEST_F(ExchangeTest, ABodyIsTheSameHoweverItIsCut) {
+  const std::string body = R"({"generated_text":"one two","details":{"finish_reason":"length","generated_tokens":2}})";
+  const std::string bytes =
+      "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: " + std::to_string(body.size()) +
+      "\r\n\r\n" + body;
+  IntakePool intakes;
+  for (const bool is_shared : {false, true}) {
+    for (std::size_t cut = 1; cut <= bytes.size(); ++cut) {
+      x.intakes = is_shared ? &intakes : nullptr;
+      start(Route::tgi, Delivery::whole);
+      send();
+      read(bytes.substr(0, cut), 20);
+      if (cut < bytes.size()) read(bytes.substr(cut), 21);
+      ASSERT_TRUE(x.is_over()) << cut;
+      ASSERT_EQ(x.record.outcome, Outcome::ok) << cut << ": " << x.record.error;
+      EXPECT_TRUE(x.leaves_connection_usable());
+      EXPECT_EQ(x.record.output_tokens, 2U);
+      EXPECT_EQ(x.record.finish_reason, "length");
+    }
+  }
+}
+
+TEST_F(ExchangeTest, StreamsThatShareIntakesDoNotMix) {
+  IntakePool intakes;
+  Exchange other;
+  x.intakes = other.intakes = &intakes;
+  for (int round = 0; round < 3; ++round) {
+    start(Route::tgi_stream, Delivery::stream);
+    other.prepare(entry, timeouts);
+    send();
+    other.on_reused_connection();
+    other.on_sending(11 * ms);
+    read(stream_head + chunk(token(1)), 100);
+    const std::string half = chunk(token(1));
+    other.on_bytes(stream_head + half.substr(0, 20), {101 * ms, 101 * ms, true});
+    read(chunk(token(2)), 110);
+    if (round == 1) {
+      x.cut(Outcome::cancelled, "enough", 111 * ms);
+    } else {
+      read(chunk(token(3, true)) + "0\r\n\r\n", 120);
+    }
+    EXPECT_EQ(x.record.outcome, round == 1 ? Outcome::cancelled : Outcome::ok);
+    EXPECT_EQ(x.record.output_tokens, round == 1 ? 2U : 3U);
+    other.on_bytes(half.substr(20) + chunk(token(2, true)) + "0\r\n\r\n", {130 * ms, 130 * ms, true});
+    EXPECT_EQ(other.record.outcome, Outcome::ok);
+    EXPECT_EQ(other.record.output_tokens, 2U);
+  }
+}
+
 }  // namespace
 }  // namespace loadgen

@@ -112,6 +112,29 @@ TEST(RequestWriter, FillsInTemplates) {
   EXPECT_NE(w.head.find("accept: application/x-ndjson"), std::string::npos);
 }
 
+TEST(RequestWriter, PutsAPromptInTwiceWithItsNonce) {
+  EndpointTemplate endpoint;
+  endpoint.path = "/";
+  endpoint.body = R"({"a":"<{prompt}>","b":"{prompt}"})";
+  Scenario scenario = one_entry(Route::custom, Delivery::whole);
+  scenario.mix[0].endpoint = std::make_shared<const EndpointTemplate>(endpoint);
+  scenario.mix[0].prompts = {"one", "two"};
+  scenario.nonce = true;
+  scenario.index_header = "x-index";
+  const Plan plan(scenario);
+  std::set<std::string> prompts;
+  for (std::uint64_t index : {0U, 9U, 10U, 123456U, 8U}) {
+    const Written w = written(scenario, index);
+    const std::string prompt = plan.prompt_text(plan.request(index));
+    prompts.insert(prompt);
+    EXPECT_EQ(w.body, R"({"a":"<)" + prompt + R"(>","b":")" + prompt + R"("})");
+    EXPECT_NE(w.head.find("x-request-id: run1-" + std::to_string(index) + "\r\nx-index: " + std::to_string(index) +
+                          "\r\ncontent-length: " + std::to_string(w.body.size()) + "\r\n"),
+              std::string::npos);
+  }
+  EXPECT_EQ(prompts.size(), 5U);
+}
+
 TEST(RequestWriter, SendsWhatServersBesideOpenAiUnderstand) {
   Scenario scenario = one_entry(Route::openai_chat, Delivery::stream);
   scenario.mix[0].parameters.ignore_eos = scenario.mix[0].parameters.continuous_usage = true;
