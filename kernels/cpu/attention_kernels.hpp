@@ -20,13 +20,24 @@ PLUMBLINE_INLINE F32 load_page(const T* p) {
   }
 }
 
-/// scores[i] = q[i] · key over 16 positions, for N queries: two chains, even and odd elements. `keys` is [dim][16].
+/// Pages are scattered: no hardware foresees the next one, nor the first of the next tile. Lines are asked for one by
+/// one between the sums: all at once, they would be in the way of what is needed now.
+template <class T>
+PLUMBLINE_INLINE void prefetch_line(const T* p) {
+  prefetch(reinterpret_cast<const std::uint8_t*>(p));
+}
+
+/// scores[i] = q[i] · key over 16 positions, for N queries: two chains, even and odd elements. `keys` is [dim][16], and
+/// so is `next`, which is asked for.
 template <class T, std::size_t N>
-PLUMBLINE_INLINE void score(const T* keys, const float* const* q, std::size_t dim, float scale, F32* scores) {
+PLUMBLINE_INLINE void score(const T* keys, const T* next, const float* const* q, std::size_t dim, float scale,
+                            F32* scores) {
   F32 even[N], odd[N];
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < N; ++i) even[i] = odd[i] = zero();
   for (std::size_t d = 0; d < dim; d += 2) {  // dim is even
+    prefetch_line(next + d * kLaneCount);
+    if constexpr (sizeof(T) == sizeof(float)) prefetch_line(next + (d + 1) * kLaneCount);
     const F32 first = load_page(keys + d * kLaneCount);
     const F32 second = load_page(keys + (d + 1) * kLaneCount);
 #pragma GCC unroll 8
@@ -41,11 +52,12 @@ PLUMBLINE_INLINE void score(const T* keys, const float* const* q, std::size_t di
 
 /// All queries, as many at once as the registers hold.
 template <class T, std::size_t N>
-PLUMBLINE_INLINE void score_at_most(const T* keys, const AttentionTile& tile, std::size_t first, F32* scores) {
+PLUMBLINE_INLINE void score_at_most(const T* keys, const T* next, const AttentionTile& tile, std::size_t first,
+                                    F32* scores) {
   for (; tile.queries - first >= N; first += N) {
-    score<T, N>(keys, tile.q + first, tile.pages.dim, tile.scale, scores + first);
+    score<T, N>(keys, next, tile.q + first, tile.pages.dim, tile.scale, scores + first);
   }
-  if constexpr (N > 1) score_at_most<T, N - 1>(keys, tile, first, scores);
+  if constexpr (N > 1) score_at_most<T, N - 1>(keys, next, tile, first, scores);
 }
 
 /// What the queries know of the positions so far, and their shares of the sixteen at hand.
@@ -63,21 +75,25 @@ PLUMBLINE_INLINE void weigh(std::size_t queries, F32* scores, Running& state) {
   store(before, load(state.peaks));
   for (std::size_t i = 0; i < queries; ++i) {
     scores[i] = keep_first(scores[i], state.counts[i], set(-__builtin_inff()));
-    const float peak = largest(scores[i]);
-    if (state.counts[i] > 0 && peak > state.peaks[i]) state.peaks[i] = peak;
+    const float peak = largest(scores[i]);  // of no positions: less than any
+    state.peaks[i] = peak > state.peaks[i] ? peak : state.peaks[i];
   }
   // A query that sees none of the sixteen keeps its peak and decays by e^0, which is exactly 1.
-  store(state.decays, exponential(sub(load(before), load(state.peaks))));
+  const F32 decays = exponential(sub(load(before), load(state.peaks)));
+  store(state.decays, decays);
   for (std::size_t i = 0; i < queries; ++i) {
-    const F32 share = keep_first(exponential(sub(scores[i], set(state.peaks[i]))), state.counts[i], zero());
-    store(state.shares[i], share);
-    state.totals[i] = state.totals[i] * state.decays[i] + sum(share);
+    scores[i] = keep_first(exponential(sub(scores[i], set(state.peaks[i]))), state.counts[i], zero());
+    store(state.shares[i], scores[i]);
   }
+  float sums[kLaneCount]{};
+  for (std::size_t i = 0; i < queries; i += 4) sum_four(scores + i, sums + i);
+  store(state.totals, add(mul(load(state.totals), decays), load(sums)));
 }
 
-/// Adds `count` positions to V registers of the running sums of N queries: sum = sum * decay + shares · values.
+/// Adds `count` positions to V registers of the running sums of N queries: sum = sum * decay + shares · values. Asks
+/// for the same part of `next`.
 template <class T, std::size_t N, std::size_t V>
-PLUMBLINE_INLINE void mix(const T* values, std::size_t stride, std::size_t count, const float* decays,
+PLUMBLINE_INLINE void mix(const T* values, const T* next, std::size_t stride, std::size_t count, const float* decays,
                           const float (*shares)[kLaneCount], float* sums) {
   F32 acc[N][V];
 #pragma GCC unroll 4
@@ -87,6 +103,8 @@ PLUMBLINE_INLINE void mix(const T* values, std::size_t stride, std::size_t count
   }
   for (std::size_t j = 0; j < count; ++j) {
     F32 value[V];
+    constexpr std::size_t kLine = kStepBytes / sizeof(T);
+    for (std::size_t at = 0; at < V * kLaneCount; at += kLine) prefetch_line(next + j * stride + at);
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < V; ++v) value[v] = load_page(values + j * stride + v * kLaneCount);
 #pragma GCC unroll 4
@@ -104,7 +122,8 @@ PLUMBLINE_INLINE void mix(const T* values, std::size_t stride, std::size_t count
 }
 
 template <class T, std::size_t N>
-PLUMBLINE_TARGET void mix_queries(const T* values, const AttentionTile& tile, std::size_t first, const Running& state) {
+PLUMBLINE_TARGET void mix_queries(const T* values, const T* next, const AttentionTile& tile, std::size_t first,
+                                  const Running& state) {
   const std::size_t stride = tile.pages.padded_dim;
   float* const sums = tile.scratch + first * stride;
   const std::size_t count = state.counts[first];
@@ -112,25 +131,25 @@ PLUMBLINE_TARGET void mix_queries(const T* values, const AttentionTile& tile, st
   const float(*shares)[kLaneCount] = state.shares + first;
   std::size_t d = 0;
   for (; d + 4 * kLaneCount <= stride; d += 4 * kLaneCount) {
-    mix<T, N, 4>(values + d, stride, count, decays, shares, sums + d);
+    mix<T, N, 4>(values + d, next + d, stride, count, decays, shares, sums + d);
   }
-  for (; d < stride; d += kLaneCount) mix<T, N, 1>(values + d, stride, count, decays, shares, sums + d);
+  for (; d < stride; d += kLaneCount) mix<T, N, 1>(values + d, next + d, stride, count, decays, shares, sums + d);
 }
 
 /// Neighbours that see equally much share the loads of the values.
 template <class T, std::size_t N>
-PLUMBLINE_INLINE void mix_at_most(const T* values, const AttentionTile& tile, std::size_t first, std::size_t last,
-                                  const Running& state) {
-  for (; last - first >= N; first += N) mix_queries<T, N>(values, tile, first, state);
-  if constexpr (N > 1) mix_at_most<T, N - 1>(values, tile, first, last, state);
+PLUMBLINE_INLINE void mix_at_most(const T* values, const T* next, const AttentionTile& tile, std::size_t first,
+                                  std::size_t last, const Running& state) {
+  for (; last - first >= N; first += N) mix_queries<T, N>(values, next, tile, first, state);
+  if constexpr (N > 1) mix_at_most<T, N - 1>(values, next, tile, first, last, state);
 }
 
 template <class T>
-PLUMBLINE_INLINE void mix_all(const T* values, const AttentionTile& tile, const Running& state) {
+PLUMBLINE_INLINE void mix_all(const T* values, const T* next, const AttentionTile& tile, const Running& state) {
   for (std::size_t first = 0; first < tile.queries;) {
     std::size_t last = first + 1;
     while (last < tile.queries && state.counts[last] == state.counts[first]) ++last;
-    mix_at_most<T, kMixedAtOnce>(values, tile, first, last, state);
+    mix_at_most<T, kMixedAtOnce>(values, next, tile, first, last, state);
     first = last;
   }
 }
@@ -154,14 +173,6 @@ PLUMBLINE_INLINE Place<T> place_of(const AttentionTile& tile, std::size_t positi
           left < kLaneCount ? left : kLaneCount};
 }
 
-/// Pages are scattered: no hardware foresees the next one, nor the first of the next tile.
-template <class T>
-PLUMBLINE_INLINE void prefetch_all(const T* from, std::size_t count) {
-  for (std::size_t i = 0; i < count; i += kStepBytes / sizeof(T)) {
-    prefetch(reinterpret_cast<const std::uint8_t*>(from + i));
-  }
-}
-
 template <class T>
 PLUMBLINE_TARGET void attend_pages(const AttentionTile& tile) {
   const KvPages& pages = tile.pages;
@@ -181,12 +192,10 @@ PLUMBLINE_TARGET void attend_pages(const AttentionTile& tile) {
       const std::size_t left = tile.visible[i] > position ? tile.visible[i] - position : 0;
       state.counts[i] = left < here.width ? left : here.width;
     }
-    F32 scores[kQueriesAtOnce];
-    prefetch_all(next.keys, kLaneCount * pages.dim);
-    score_at_most<T, kScoredAtOnce>(here.keys, tile, 0, scores);
+    F32 scores[kQueriesAtOnce] = {zero(), zero(), zero(), zero(), zero(), zero(), zero(), zero()};
+    score_at_most<T, kScoredAtOnce>(here.keys, next.keys, tile, 0, scores);
     weigh(tile.queries, scores, state);
-    prefetch_all(next.values, here.width * pages.padded_dim);
-    mix_all(here.values, tile, state);
+    mix_all(here.values, next.values, tile, state);
     position = next_position;
     here = next;
   }
