@@ -39,6 +39,7 @@ std::string_view name_of(CpuIsa isa) {
 }
 
 constexpr std::size_t kRowsPerThread = 4;      ///< of choosing: rows differ in what they cost, and each has a workspace
+constexpr std::size_t kRowsByColumns = 8;      ///< as many as a tile of a product has, about
 constexpr std::size_t kElementsAlone = 16384;  ///< below this a loop over rows is not worth a second thread
 
 class CpuBackend final : public Backend {
@@ -160,12 +161,27 @@ void CpuBackend::add_rmsnorm(const Rows& delta, const Rows& x, const Rows& weigh
   });
 }
 
+/// Few rows are cut by columns as the product before leaves them and the arranging for the next one takes them, so that
+/// most of it stays in the caches of one core.
 void CpuBackend::silu_mul(const Rows& gate, const Rows& up, const Rows& y) {
   const HostRows gates(gate);
   const HostRows ups = shaped(up, gate.rows, gate.cols);
   const HostRows to = shaped(y, gate.rows, gate.cols);
-  for_rows(gate.rows, gate.cols,
-           [&](std::size_t r) { kernels_->silu_mul(gates.row(r), ups.row(r), to.row(r), gate.cols); });
+  const std::size_t blocks = (gate.cols - 1) / kMaxBlockRows + 1;
+  const std::size_t parts = gate.rows > kRowsByColumns               ? 1
+                            : gate.rows * gate.cols < kElementsAlone ? 1
+                                                                     : std::min(pool_.threads(), blocks);
+  if (parts == 1) {
+    return for_rows(gate.rows, gate.cols,
+                    [&](std::size_t r) { kernels_->silu_mul(gates.row(r), ups.row(r), to.row(r), gate.cols); });
+  }
+  pool_.run(parts, [&](std::size_t part) {
+    const std::size_t first = kMaxBlockRows * (blocks * part / parts);
+    const std::size_t last = std::min(kMaxBlockRows * (blocks * (part + 1) / parts), gate.cols);
+    for (std::size_t r = 0; r < gate.rows; ++r) {
+      kernels_->silu_mul(gates.row(r) + first, ups.row(r) + first, to.row(r) + first, last - first);
+    }
+  });
 }
 
 void CpuBackend::gather(const Rows& x, std::span<const std::int32_t> rows, const Rows& y) {

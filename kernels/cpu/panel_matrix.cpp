@@ -29,7 +29,10 @@ unsigned lane_shift(unsigned bits, std::size_t j) {
 
 PanelMatrix::PanelMatrix(std::span<const GptqMatrix> parts, std::span<const float> bias, WeightArena& arena,
                          const ForEach& for_each)
-    : in_(parts.front().in()), bits_(parts.front().bits()) {
+    : in_(parts.front().in()),
+      bits_(parts.front().bits()),
+      is_double_(parts.size() == 2 && parts.front().out() == parts.back().out() &&
+                 parts.front().out() % (2 * kPanelColumns) == 0) {
   assert(can_join(parts));
   for (const GptqMatrix& part : parts) out_ += part.out();
   assert(bias.empty() || bias.size() == out_);

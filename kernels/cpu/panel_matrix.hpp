@@ -48,6 +48,8 @@ class PanelMatrix final : public WeightMatrix {
   std::size_t block_begin(std::size_t block) const noexcept { return block == 0 ? 0 : block_ends_[block - 1]; }
   std::size_t step_rows() const noexcept { return 32 / bits_; }
   std::size_t steps() const noexcept { return rows_.size() / step_rows(); }
+  /// Whether this is two matrices of one width side by side, such as gate and up, each of whole pairs of panels.
+  bool is_double() const noexcept { return is_double_; }
   /// Rows with padding.
   std::size_t padded_in() const noexcept { return rows_.size(); }
   std::size_t panel_bytes() const noexcept { return steps() * kStepBytes; }
@@ -81,6 +83,7 @@ class PanelMatrix final : public WeightMatrix {
   unsigned bits_;
   std::size_t bytes_ = 0;
   bool in_order_ = true;
+  bool is_double_;
   std::vector<std::uint32_t> rows_;
   std::vector<std::size_t> block_ends_;
   std::vector<std::size_t> block_groups_;

@@ -14,18 +14,8 @@ constexpr std::size_t kChunkBytes = std::size_t{96} << 10U;
 constexpr std::size_t kActivationBytes = std::size_t{384} << 10U;
 /// From this many rows on a product is bound by arithmetic, and chunks shrink accordingly.
 constexpr std::size_t kRowsPerPass = 8;
+constexpr std::size_t kPair = 2;          ///< panels that a kernel takes at once
 constexpr std::size_t kPackAlone = 6144;  ///< elements below which arranging is not worth a second thread
-
-/// A product as a grid: blocks of rows times groups of units (panel pairs or single outputs).
-struct Grid {
-  std::size_t rows;
-  std::size_t units;
-  std::size_t block_rows;   ///< rows of a block
-  std::size_t group_units;  ///< units of a group
-
-  std::size_t groups() const noexcept { return (units - 1) / group_units + 1; }
-  std::size_t chunks() const noexcept { return groups() * ((rows - 1) / block_rows + 1); }
-};
 
 Grid cut(std::size_t rows, std::size_t row_bytes, std::size_t row_step, std::size_t units, std::size_t unit_bytes,
          std::size_t threads) {
@@ -39,6 +29,36 @@ Grid cut(std::size_t rows, std::size_t row_bytes, std::size_t row_step, std::siz
   const std::size_t least = units * ((rows - 1) / block_rows + 1) / ThreadPool::kMaxChunks + 1;
   return {rows, units, block_rows, std::min(std::max(group, least), units)};
 }
+
+/// The pairs of panels that a chunk takes.
+struct Pairs {
+  std::size_t first;
+  std::size_t last;
+};
+
+/// A product of few rows with a double matrix: each thread's chunks are the same part of both halves. What is computed
+/// from the two, column by column, then finds them in its core's caches.
+class DoubleOrder {
+ public:
+  DoubleOrder(const Grid& grid, std::size_t threads)
+      : half_(grid.units / 2),
+        share_(((half_ - 1) / grid.group_units + threads) / threads),  // so that all shares are of one size
+        threads_(threads) {}
+
+  std::size_t chunks() const noexcept { return 2 * share_ * threads_; }
+  Pairs pairs(std::size_t chunk) const noexcept {
+    const std::size_t thread = chunk / (2 * share_), local = chunk % (2 * share_);
+    const std::size_t begin = local < share_ ? 0 : half_;
+    const std::size_t group = thread * share_ + local % share_;
+    const std::size_t groups = share_ * threads_;
+    return {begin + half_ * group / groups, begin + half_ * (group + 1) / groups};
+  }
+
+ private:
+  std::size_t half_;
+  std::size_t share_;  ///< groups of a half that a thread takes
+  std::size_t threads_;
+};
 
 }  // namespace
 
@@ -103,15 +123,10 @@ void Products::look_ahead(const void* matrix, std::size_t chunks, std::size_t by
 void Products::multiply(const PanelMatrix& matrix, const HostRows& x, const HostRows& y) {
   if (x.rows() == 0) return;
   arrange(matrix, x);
-  constexpr std::size_t kPair = 2;
   const std::size_t element = precision_ == Precision::exact ? sizeof(float) : 1;
   const Grid grid = cut(x.rows(), matrix.padded_in() * element, tile_rows(), (matrix.panels() + 1) / kPair,
                         kPair * matrix.panel_bytes(), pool_.threads());
-  if (grid.rows <= tile_rows()) {
-    look_ahead(&matrix, grid.chunks(), matrix.panels() * matrix.panel_bytes(), [&](std::size_t chunk) {
-      return matrix.codes(std::min(kPair * grid.group_units * chunk, matrix.panels()));
-    });
-  }
+  if (grid.rows <= tile_rows()) return multiply_tile(matrix, grid, y);
   const auto kernel = precision_ == Precision::exact ? kernels_.multiply_exact : kernels_.multiply_fast;
   pool_.run(grid.chunks(), [&](std::size_t chunk) {
     const std::size_t first_row = chunk / grid.groups() * grid.block_rows;
@@ -127,6 +142,26 @@ void Products::multiply(const PanelMatrix& matrix, const HostRows& x, const Host
                          y.row(row), y.stride()});
       }
     }
+  });
+}
+
+/// Rows of a single tile: weights are read once, and from memory.
+void Products::multiply_tile(const PanelMatrix& matrix, const Grid& grid, const HostRows& y) {
+  const DoubleOrder doubled(grid, pool_.threads());
+  const std::size_t chunks = matrix.is_double() ? doubled.chunks() : grid.groups();
+  const auto pairs_of = [&](std::size_t chunk) {
+    if (matrix.is_double()) return doubled.pairs(chunk);
+    return Pairs{grid.group_units * chunk, std::min(grid.group_units * (chunk + 1), grid.units)};
+  };
+  look_ahead(&matrix, chunks, matrix.panels() * matrix.panel_bytes(), [&](std::size_t chunk) {
+    return matrix.codes(chunk == chunks ? matrix.panels() : kPair * pairs_of(chunk).first);
+  });
+  const auto kernel = precision_ == Precision::exact ? kernels_.multiply_exact : kernels_.multiply_fast;
+  pool_.run(chunks, [&](std::size_t chunk) {
+    const Pairs pairs = pairs_of(chunk);
+    if (pairs.first == pairs.last) return;
+    kernel(PanelTile{matrix, kPair * pairs.first, std::min(kPair * pairs.last, matrix.panels()), grid.rows,
+                     packed(matrix, 0), y.row(0), y.stride()});
   });
 }
 

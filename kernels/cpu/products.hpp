@@ -28,6 +28,17 @@ class HostDenseMatrix final : public WeightMatrix {
   std::size_t bytes_ = 0;
 };
 
+/// A product as a grid: blocks of rows times groups of units (panel pairs or single outputs).
+struct Grid {
+  std::size_t rows;
+  std::size_t units;
+  std::size_t block_rows;   ///< rows of a block
+  std::size_t group_units;  ///< units of a group
+
+  std::size_t groups() const noexcept { return (units - 1) / group_units + 1; }
+  std::size_t chunks() const noexcept { return groups() * ((rows - 1) / block_rows + 1); }
+};
+
 /// Holds the workspace for arranged activations; one thread calls it.
 class Products {
  public:
@@ -42,6 +53,7 @@ class Products {
     return precision_ == Precision::exact ? kernels_.exact_rows : kernels_.fast_rows;
   }
   void arrange(const PanelMatrix& matrix, const HostRows& x);
+  void multiply_tile(const PanelMatrix& matrix, const Grid& grid, const HostRows& y);
   /// Before a product that reads all its weights for a few rows: where each thread will begin to read.
   /// `start_of(chunk)` is the address of a chunk's weights, of the end for grid.chunks().
   template <class StartOf>
