@@ -9,14 +9,15 @@
 
 namespace kernels::PLUMBLINE_SIMD {
 
-/// One block of x in the matrix's order, zero where it pads: rows begin .. begin + count of `to`.
-inline void collect(const PackJob& job, std::size_t begin, std::size_t count, float* to) {
-  if (job.matrix.in_order()) {
-    std::memcpy(to, job.x + begin, count * sizeof *to);
-    return;
-  }
+/// One block of x in the matrix's order, zero where it pads and up to a multiple of 16: rows begin .. begin + count.
+/// Where they lie so already, they stay where they are; otherwise they go to `room`.
+inline const float* collect(const PackJob& job, std::size_t begin, std::size_t count, float* room) {
+  const std::size_t padded = (count + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
+  if (job.matrix.in_order() && padded == count) return job.x + begin;
   const std::uint32_t* rows = job.matrix.rows().data() + begin;
-  for (std::size_t i = 0; i < count; ++i) to[i] = rows[i] == PanelMatrix::kPadding ? 0.0F : job.x[rows[i]];
+  for (std::size_t i = 0; i < count; ++i) room[i] = rows[i] == PanelMatrix::kPadding ? 0.0F : job.x[rows[i]];
+  for (std::size_t i = count; i < padded; ++i) room[i] = 0;
+  return room;
 }
 
 /// Deals a block out to its steps: `Width` elements each, the row's place among `rows`. A width known here is one move.
@@ -33,12 +34,12 @@ inline void deal(const PackJob& job, const T* block, std::size_t first_step, std
 }
 
 inline void pack_exact(const PackJob& job) {
-  float block[kMaxBlockRows];
+  float room[kMaxBlockRows];
   std::size_t begin = job.matrix.block_begin(job.first_block);
   for (std::size_t b = job.first_block; b < job.last_block; ++b) {
     const std::size_t end = job.matrix.block_ends()[b];
     const std::size_t count = (end - begin) * job.matrix.step_rows();
-    collect(job, begin * job.matrix.step_rows(), count, block);
+    const float* block = collect(job, begin * job.matrix.step_rows(), count, room);
     float total = 0;
     for (std::size_t i = 0; i < count; ++i) total += block[i];
     job.to.float_sums[b * job.rows + job.row] = total;
@@ -77,16 +78,15 @@ PLUMBLINE_INLINE float round_block(const float* block, std::size_t count, std::i
 }
 
 PLUMBLINE_TARGET inline void pack_fast(const PackJob& job) {
-  float block[kMaxBlockRows];
+  float room[kMaxBlockRows];
   std::int8_t bytes[kMaxBlockRows];
   const std::int32_t middle = job.matrix.zeros(0) == nullptr ? 1 << (job.matrix.bits() - 1) : 1;
   std::size_t begin = job.matrix.block_begin(job.first_block);
   for (std::size_t b = job.first_block; b < job.last_block; ++b) {
     const std::size_t end = job.matrix.block_ends()[b];
     const std::size_t count = (end - begin) * job.matrix.step_rows();
-    collect(job, begin * job.matrix.step_rows(), count, block);
+    const float* block = collect(job, begin * job.matrix.step_rows(), count, room);
     const std::size_t padded = (count + kPanelColumns - 1) / kPanelColumns * kPanelColumns;
-    for (std::size_t i = count; i < padded; ++i) block[i] = 0;
     std::int32_t total = 0;
     job.to.scales[b * job.rows + job.row] = round_block(block, padded, bytes, total);
     job.to.offsets[b * job.rows + job.row] = -middle * total;

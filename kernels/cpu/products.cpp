@@ -14,8 +14,8 @@ constexpr std::size_t kChunkBytes = std::size_t{96} << 10U;
 constexpr std::size_t kActivationBytes = std::size_t{384} << 10U;
 /// From this many rows on a product is bound by arithmetic, and chunks shrink accordingly.
 constexpr std::size_t kRowsPerPass = 8;
-constexpr std::size_t kPair = 2;          ///< panels that a kernel takes at once
-constexpr std::size_t kPackAlone = 6144;  ///< elements below which arranging is not worth a second thread
+constexpr std::size_t kPair = 2;           ///< panels that a kernel takes at once
+constexpr std::size_t kPackAlone = 20480;  ///< elements below which arranging is not worth a second core's caches
 
 Grid cut(std::size_t rows, std::size_t row_bytes, std::size_t row_step, std::size_t units, std::size_t unit_bytes,
          std::size_t threads) {
