@@ -167,6 +167,7 @@ void Exchange::on_body(std::string_view part, std::int64_t at_ns) {
   AnswerReader& answer = intake_->answer;
   const auto on_event = [&](std::string_view data) { answer.on_event(data, at_ns); };
   if (framing_ != Framing::none) {
+    intake_->has_events = true;
     const bool fits =
         framing_ == Framing::sse ? intake_->sse.feed(part, on_event) : intake_->lines.feed(part, on_event);
     if (!fits) answer.finish_cut(Outcome::malformed, "an event is longer than 16 MiB", at_ns);

@@ -23,8 +23,10 @@ struct Intake {
   /// Makes ready for the answer to a request of `entry`; `record` outlives it.
   void start(const MixEntry& entry, RequestRecord& record) {
     http.reset();
-    sse.reset();
-    lines.reset();
+    if (std::exchange(has_events, false)) {
+      sse.reset();
+      lines.reset();
+    }
     answer.start(entry, record);
     constexpr std::size_t kept_bytes = 256 * 1024;  // memory kept from one answer to the next
     body.clear();
@@ -35,7 +37,8 @@ struct Intake {
   SseParser sse;
   LineParser lines;
   AnswerReader answer;
-  std::string body;  ///< of an answer that is not a stream and came in several reads
+  std::string body;         ///< of an answer that is not a stream and came in several reads
+  bool has_events = false;  ///< `sse` or `lines` has been fed
 };
 
 /// The intakes of one thread that are not in use; the one used last is the next one.
