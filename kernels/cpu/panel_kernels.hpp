@@ -9,7 +9,8 @@
 
 namespace kernels::PLUMBLINE_SIMD {
 
-inline constexpr std::size_t kPrefetchSteps = 64;  ///< ahead on the weight stream: 4 KiB
+inline constexpr std::size_t kMemoryBoundRows = 2;  ///< up to here fast products wait for codes
+inline constexpr std::size_t kPrefetchSteps = 64;   ///< ahead on the weight stream: 4 KiB
 
 /// The panels a kernel takes at once.
 template <std::size_t P>
@@ -35,6 +36,17 @@ PLUMBLINE_INLINE void prefetch_ahead(const Stream<P>& stream, std::size_t step) 
   for (std::size_t p = 0; p < P; ++p) prefetch(stream.codes[p] + offset);
 }
 
+/// Asks for a block's scales and zero points of the panels after these. They are a trickle beside the codes, which
+/// hardware loses sight of, and waiting for one costs as much as a block.
+template <std::size_t P>
+PLUMBLINE_INLINE void prefetch_scales(const PanelMatrix& matrix, std::size_t panel, std::size_t block) {
+  for (std::size_t p = 0; p < P; ++p) {
+    prefetch(reinterpret_cast<const std::uint8_t*>(matrix.scales(panel + P + p) + block * kPanelColumns));
+    const std::uint8_t* zeros = matrix.zeros(panel + P + p);
+    if (zeros != nullptr) prefetch(zeros + block * kPanelColumns);
+  }
+}
+
 /// Writes the 16 columns of one row of a panel, fewer at the right edge, with the bias added.
 PLUMBLINE_INLINE void store_columns(const PanelTile& tile, std::size_t panel, std::size_t row, F32 total) {
   const float* bias = tile.matrix.bias(panel);
@@ -54,7 +66,7 @@ PLUMBLINE_INLINE void dot_block(const Stream<P>& stream, const std::int8_t* x, s
                                 I32 (&acc)[R][P]) {
   constexpr std::size_t kWidth = 32 / Bits;
   // Few rows would wait for their own sums: the upper nibbles get sums apart. Integers: the order does not matter.
-  constexpr bool kApart = Bits == 4 && R <= 2;
+  constexpr bool kApart = Bits == 4 && R <= kMemoryBoundRows;
   [[maybe_unused]] I32 upper[kApart ? R : 1][P];
   if constexpr (kApart) {  // written so that sums nobody uses are not cleared in memory for every block
     for (auto& row : upper) {
@@ -107,6 +119,7 @@ PLUMBLINE_TARGET void multiply_fast_panels(const PanelTile& tile, std::size_t pa
   const std::size_t blocks = matrix.blocks();
   std::size_t begin = 0;
   for (std::size_t b = 0; b < blocks; ++b) {
+    if constexpr (R > kMemoryBoundRows) prefetch_scales<P>(matrix, panel, b);
     I32 acc[R][P];
 #pragma GCC unroll 2
     for (std::size_t p = 0; p < P; ++p) {
@@ -219,7 +232,7 @@ enum class Sums : std::uint8_t { exact, fast };
 template <Sums Kind, int Bits, std::size_t R>
 PLUMBLINE_TARGET void multiply_rows(const PanelTile& tile) {
   // Panels share what is done for each element of x. For few rows memory is the limit, and it likes one stream best.
-  constexpr std::size_t kTogether = Kind == Sums::fast && R <= 2 ? 1 : kPanelsAtOnce;
+  constexpr std::size_t kTogether = Kind == Sums::fast && R <= kMemoryBoundRows ? 1 : kPanelsAtOnce;
   std::size_t panel = tile.first_panel;
   if constexpr (kTogether > 1) {
     for (; panel + kTogether <= tile.last_panel; panel += kTogether) {
