@@ -107,6 +107,61 @@ TEST(Invariance, ThreadsAndInstructionSetsGiveTheSameBits) {
   EXPECT_GE(compared, 6U);
 }
 
+/// What follows a norm in a layer: one product for gate and up, the activation, the product of that.
+struct Mlp {
+  GptqPacked gate, up, down;
+
+  std::vector<float> run(Backend& backend, std::span<const float> x, std::size_t rows) const {
+    const std::size_t inner = gate.out, in = gate.in;
+    const std::vector<GptqMatrix> halves{*make_gptq_matrix(gate.tensors(), 128), *make_gptq_matrix(up.tensors(), 128)};
+    const auto both = backend.upload(halves, {});
+    const auto last = backend.upload(*make_gptq_matrix(down.tensors(), 32));
+    const Filled from(backend, x, rows);
+    const auto middle = backend.make_buffer(rows * 2 * inner), out = backend.make_buffer(rows * in);
+    const Rows gate_up = rows_of(*middle, rows, 2 * inner), y = rows_of(*out, rows, in);
+    for (int step = 0; step < 2; ++step) {  // the second one knows what it will read
+      backend.matmul(*both, from.rows, gate_up);
+      backend.silu_mul(gate_up.columns(0, inner), gate_up.columns(inner, inner), gate_up.columns(0, inner));
+      backend.matmul(*last, gate_up.columns(0, inner), y);
+    }
+    return values_of(backend, y);
+  }
+};
+
+TEST(Invariance, ThreadsThatShareGateAndUpGiveTheSameBits) {
+  constexpr std::size_t kIn = 256, kInner = 2592;  // 81 pairs of panels: no number of threads here divides them
+  std::mt19937 random(5);                          // NOLINT
+  const Mlp mlp{random_packed({kIn, kInner, 128, false, 4, true}, random),
+                random_packed({kIn, kInner, 128, false}, random),
+                random_packed({kInner, kIn, 32, false, 4, true}, random)};
+  std::size_t compared = 0;
+  for (const Precision precision : {Precision::exact, Precision::fast}) {
+    for (const CpuIsa isa : {CpuIsa::avx512, CpuIsa::avx2, CpuIsa::portable}) {
+      const Candidate alone{false, isa, {precision, 1}};
+      if (!alone.make()->available()) continue;
+      for (const std::size_t rows : {1, 6, 8, 9}) {
+        const auto x = random_values(rows * kIn, random);
+        const auto expected = mlp.run(*alone.make(), x, rows);
+        for (const std::size_t threads : {2, 4, 7}) {
+          const Candidate shared{false, isa, {precision, threads}};
+          ASSERT_EQ(mlp.run(*shared.make(), x, rows), expected)
+              << alone.make()->name() << " threads " << threads << " rows " << rows;
+          ++compared;
+        }
+      }
+      // And those of a matrix that is not joined to another.
+      const auto x = random_values(kIn, random);
+      const auto up = make_gptq_matrix(mlp.up.tensors(), 128);
+      const std::vector<GptqMatrix> halves{*make_gptq_matrix(mlp.gate.tensors(), 128), *up};
+      const auto backend = Candidate{false, isa, {precision, 2}}.make();
+      std::vector<float> joined(2 * kInner);
+      backend->matmul(*backend->upload(halves, {}), x, 1, joined);
+      ASSERT_EQ(std::vector<float>(joined.begin() + kInner, joined.end()), product(alone, *up, x, 1));
+    }
+  }
+  EXPECT_GE(compared, 24U);
+}
+
 TEST(FastPrecision, KeepsFortyDecibelsOnRandomValues) {
   std::mt19937 random(11);  // NOLINT
   const LayerShape shape{4096, 256, 128, false, 4, true};
