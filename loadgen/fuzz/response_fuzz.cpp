@@ -5,7 +5,8 @@
 // Not part of the normal build. With clang, from the project root:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. loadgen/fuzz/response_fuzz.cpp \
 //     loadgen/drive/{http_parser,head_memory,sse_parser,answer,answer_fields,spelled_prefix,request_record}.cpp \
-//     loadgen/plan/{scenario,field_paths,pattern}.cpp BUILD/tokenizer/libplumbline_tokenizer.a -lfmt -lpcre2-8 -lz -o response_fuzz
+//     loadgen/plan/{scenario,field_paths,pattern}.cpp \
+//     BUILD/tokenizer/libplumbline_tokenizer.a -lfmt -lpcre2-8 -lz -o response_fuzz
 //   ./response_fuzz -max_len=16384 CORPUS loadgen/fuzz/seeds/response
 #include <cstddef>
 #include <cstdint>
