@@ -11,8 +11,8 @@ namespace loadgen {
 
 class SseParser {
  public:
-  /// `event_limit_bytes`: an event's data may not grow past this.
-  explicit SseParser(std::size_t event_limit_bytes = 16 * 1024 * 1024) : limit_(event_limit_bytes) {}
+  /// `limit_bytes`: neither a line nor an event's data may grow past this.
+  explicit SseParser(std::size_t limit_bytes = 16 * 1024 * 1024) : limit_(limit_bytes) {}
 
   void reset() noexcept;
 
@@ -20,8 +20,8 @@ class SseParser {
   const std::string& truth() const noexcept { return truth_; }
 
   /// Calls `on_event(std::string_view data)` for each complete event that has data. Accepts \n, \r\n and \r line ends,
-  /// data with and without the space, several data lines (joined by \n), comments, any split. False once an event is
-  /// over the limit.
+  /// data with and without the space, several data lines (joined by \n), comments, any split. False once a line or
+  /// an event is over the limit, however it was cut.
   template <class OnEvent>
   bool feed(std::string_view bytes, OnEvent&& on_event);
 
@@ -74,6 +74,10 @@ bool SseParser::feed(std::string_view bytes, OnEvent&& on_event) {
       break;
     }
     std::string_view line = bytes.substr(at, end - at);
+    if (line_.size() + line.size() > limit_) {
+      overflow_ = true;
+      break;
+    }
     at = end + 1;
     if (bytes[end] == '\r') {
       if (at == bytes.size()) {
@@ -85,10 +89,6 @@ bool SseParser::feed(std::string_view bytes, OnEvent&& on_event) {
     // The usual shape: this line is the event's only data line and the blank line follows at once.
     std::string_view value;
     if (line_.empty() && !has_data_ && at < bytes.size() && bytes[at] == '\n' && sse_data_value(line, value)) {
-      if (value.size() > limit_) {
-        overflow_ = true;
-        break;
-      }
       ++at;
       on_event(value);
       continue;

@@ -65,6 +65,22 @@ TEST(SseParser, RefusesAnEventOverTheLimit) {
   }
 }
 
+TEST(SseParser, RefusesALineOverTheLimitWhateverItSaysAndHoweverItIsCut) {
+  constexpr std::size_t limit = 100;
+  for (const std::string begin : {"data: ", ": ", "event: ", ""}) {
+    for (const std::size_t size : {limit, limit + 1}) {
+      const std::string bytes = begin + std::string(size - begin.size(), 'x') + "\ndata: y\n\n";
+      for (std::size_t piece = 1; piece <= bytes.size(); ++piece) {
+        SseParser parser(limit);
+        bool fits = true;
+        for (std::size_t at = 0; at < bytes.size() && fits; at += piece)
+          fits = parser.feed(std::string_view(bytes).substr(at, piece), [](std::string_view) {});
+        EXPECT_EQ(fits, size <= limit) << '"' << begin << "\", pieces of " << piece;
+      }
+    }
+  }
+}
+
 TEST(SseParser, StartsAfreshAfterReset) {
   SseParser parser;
   parser.feed("data: half of an ev", [](std::string_view) { FAIL(); });
