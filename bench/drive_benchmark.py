@@ -142,7 +142,14 @@ def bench_whole(args):
                     rounds.append({"client": f"{name} {connections}", "load": os.getloadavg()[0], **run(port, connections)})
                     print(rounds[-1], flush=True)
     shutil.rmtree(script.parent)
-    return rounds, {c: median(rounds, c, "cpu_us_per_request") for c in sorted({r["client"] for r in rounds})}
+    medians = {c: median(rounds, c, "cpu_us_per_request") for c in sorted({r["client"] for r in rounds})}
+    return rounds, {**medians, **{f"loadgen over wrk {c}": neighbours(rounds, f"loadgen {c}", f"wrk {c}") for c in (64, 1000)}}
+
+
+def neighbours(rounds, client, peer):
+    """The median of the ratios of what was measured one after the other: a machine that changes its speed changes both."""
+    cost = [[r["cpu_us_per_request"] for r in rounds if r["client"] == c] for c in (client, peer)]
+    return statistics.median(a / b for a, b in zip(*cost, strict=True))
 
 
 def bench_pacing(args):
