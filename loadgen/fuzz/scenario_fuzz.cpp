@@ -2,7 +2,8 @@
 // exception. Not part of the build (g++ has no libFuzzer). With clang, from the project root:
 //   clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. loadgen/fuzz/scenario_fuzz.cpp \
 //     loadgen/plan/*.cpp exporters/metrics/*.cpp exporters/*.cpp build/release/loadgen/embedded/*_*.cpp \
-//     -lcurl -lz -lfmt -lyaml-cpp -lpcre2-8 -o scenario_fuzz   (the embedded endpoint templates come from a build)
+//     build/release/tokenizer/libplumbline_tokenizer.a -lcurl -lz -lfmt -lyaml-cpp -lpcre2-8 -o scenario_fuzz
+//   (the tokenizer and the embedded endpoint templates come from a build)
 //   ./scenario_fuzz -max_len=65536 -timeout=10 CORPUS scenarios scenarios/endpoints loadgen/fuzz/seeds/scenario
 #include <cstddef>
 #include <cstdint>
