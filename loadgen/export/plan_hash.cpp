@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 
 #include "exporters/metrics/hdr_histogram.hpp"
-#include "loadgen/export/sha256.hpp"
 #include "loadgen/export/scenario_json.hpp"
+#include "loadgen/export/sha256.hpp"
 #include "loadgen/export/summary_json.hpp"
 #include "loadgen/plan/length_draw.hpp"
 #include "loadgen/plan/made_prompts.hpp"

@@ -19,9 +19,9 @@
 #include "loadgen/export/report_data.hpp"
 #include "loadgen/export/request_line.hpp"
 #include "loadgen/export/run_directory.hpp"
+#include "loadgen/export/scenario_json.hpp"
 #include "loadgen/export/shard_file.hpp"
 #include "loadgen/export/slowest_lines.hpp"
-#include "loadgen/export/scenario_json.hpp"
 #include "loadgen/export/summary_json.hpp"
 
 namespace loadgen {

@@ -10,10 +10,10 @@
 
 #include "exporters/metrics/hdr_codec.hpp"
 #include "loadgen/export/plan_hash.hpp"
+#include "loadgen/export/scenario_json.hpp"
 #include "loadgen/export/sha256.hpp"
 #include "loadgen/export/shard_members.hpp"
 #include "loadgen/export/shard_observations.hpp"
-#include "loadgen/export/scenario_json.hpp"
 #include "loadgen/export/summary_json.hpp"
 
 namespace loadgen {
