@@ -20,12 +20,8 @@ PLUMBLINE_INLINE F32 load_page(const T* p) {
   }
 }
 
-/// Pages are scattered: no hardware foresees the next one, nor the first of the next tile. Lines are asked for one by
-/// one between the sums: all at once, they would be in the way of what is needed now.
-template <class T>
-PLUMBLINE_INLINE void prefetch_line(const T* p) {
-  prefetch(reinterpret_cast<const std::uint8_t*>(p));
-}
+// Pages are scattered: no hardware foresees the next one, nor the first of the next tile. Lines are asked for one by
+// one between the sums: all at once, they would be in the way of what is needed now.
 
 /// scores[i] = q[i] · key over 16 positions, for N queries: two chains, even and odd elements. `keys` is [dim][16], and
 /// so is `next`, which is asked for.
@@ -36,8 +32,8 @@ PLUMBLINE_INLINE void score(const T* keys, const T* next, const float* const* q,
 #pragma GCC unroll 8
   for (std::size_t i = 0; i < N; ++i) even[i] = odd[i] = zero();
   for (std::size_t d = 0; d < dim; d += 2) {  // dim is even
-    prefetch_line(next + d * kLaneCount);
-    if constexpr (sizeof(T) == sizeof(float)) prefetch_line(next + (d + 1) * kLaneCount);
+    prefetch(next + d * kLaneCount);
+    if constexpr (sizeof(T) == sizeof(float)) prefetch(next + (d + 1) * kLaneCount);
     const F32 first = load_page(keys + d * kLaneCount);
     const F32 second = load_page(keys + (d + 1) * kLaneCount);
 #pragma GCC unroll 8
@@ -104,7 +100,7 @@ PLUMBLINE_INLINE void mix(const T* values, const T* next, std::size_t stride, st
   for (std::size_t j = 0; j < count; ++j) {
     F32 value[V];
     constexpr std::size_t kLine = kStepBytes / sizeof(T);
-    for (std::size_t at = 0; at < V * kLaneCount; at += kLine) prefetch_line(next + j * stride + at);
+    for (std::size_t at = 0; at < V * kLaneCount; at += kLine) prefetch(next + j * stride + at);
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < V; ++v) value[v] = load_page(values + j * stride + v * kLaneCount);
 #pragma GCC unroll 4

@@ -41,7 +41,7 @@ PLUMBLINE_INLINE void prefetch_ahead(const Stream<P>& stream, std::size_t step) 
 template <std::size_t P>
 PLUMBLINE_INLINE void prefetch_scales(const PanelMatrix& matrix, std::size_t panel, std::size_t block) {
   for (std::size_t p = 0; p < P; ++p) {
-    prefetch(reinterpret_cast<const std::uint8_t*>(matrix.scales(panel + P + p) + block * kPanelColumns));
+    prefetch(matrix.scales(panel + P + p) + block * kPanelColumns);
     const std::uint8_t* zeros = matrix.zeros(panel + P + p);
     if (zeros != nullptr) prefetch(zeros + block * kPanelColumns);
   }

@@ -184,7 +184,7 @@ PLUMBLINE_TARGET inline float sum_all(const float* x, std::size_t count) {
   for (; i + 4 * kLaneCount <= count; i += 4 * kLaneCount) {
 #pragma GCC unroll 4
     for (std::size_t c = 0; c < 4; ++c) {
-      prefetch(reinterpret_cast<const std::uint8_t*>(x + i + c * kLaneCount + kAhead));
+      prefetch(x + i + c * kLaneCount + kAhead);
       chains[c] = add(chains[c], load(x + i + c * kLaneCount));
     }
   }

@@ -171,8 +171,8 @@ PLUMBLINE_AVX2_INLINE void store_i8(std::int8_t* p, I32 x) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
 }
 
-PLUMBLINE_AVX2_INLINE void prefetch(const std::uint8_t* p) {
-  _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0);
+PLUMBLINE_AVX2_INLINE void prefetch(const void* p) {
+  _mm_prefetch(p, _MM_HINT_T0);
 }
 PLUMBLINE_AVX2_INLINE Line load_line(const std::uint8_t* p) {
   return {{_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)),

@@ -158,7 +158,7 @@ inline void store_i8(std::int8_t* p, I32 x) {
   for (std::size_t i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(x.v[i]);
 }
 
-inline void prefetch(const std::uint8_t* p) {
+inline void prefetch(const void* p) {
   __builtin_prefetch(p);
 }
 inline Line load_line(const std::uint8_t* p) {
